@@ -1,0 +1,1 @@
+"""The compiled kernels, one package an instruction-set level; absent where nothing was compiled."""

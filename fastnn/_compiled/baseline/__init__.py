@@ -1,0 +1,1 @@
+"""Kernels for any processor of the architecture."""

@@ -1,0 +1,124 @@
+"""Objects that are rebuilt from their constructor's arguments, and found by the names Keras gives them."""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+import re
+from collections.abc import Iterable
+from typing import Any, Generic, TypeVar
+
+import numpy as np
+
+T = TypeVar("T")
+
+
+class Configurable:
+    """Keeps each constructor argument as an attribute of the same name, so that its configuration needs no code."""
+
+    def get_config(self) -> dict[str, Any]:
+        """The constructor's arguments as a dictionary that JSON can hold."""
+        names = inspect.signature(type(self)).parameters
+        return {name: serialize(getattr(self, name)) for name in names}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Any:
+        """Build the object again from what :meth:`get_config` returned."""
+        return cls(**config)
+
+    def __repr__(self) -> str:
+        arguments = ", ".join(f"{k}={v!r}" for k, v in self.get_config().items())
+        return f"{type(self).__name__}({arguments})"
+
+
+def serialize(value: Any) -> Any:
+    """`value` as plain JSON data; a `Configurable` becomes ``{"class_name", "config"}``.
+
+    Raises
+    ------
+    TypeError
+        For an object that has no configuration, a Python function for instance.
+    """
+    if isinstance(value, Configurable):
+        return {"class_name": type(value).__name__, "config": value.get_config()}
+    if isinstance(value, (list, tuple)):
+        return [serialize(v) for v in value]
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, np.ndarray):
+        return value.tolist()
+    if value is None or isinstance(value, (str, bool, int, float, dict)):
+        return value
+    raise TypeError(f"{value!r} can't be saved: it has no configuration; use a fastnn object or a registered name")
+
+
+def snake_case(name: str) -> str:
+    """``"HeNormal"`` -> ``"he_normal"``; ``"AUC"`` -> ``"auc"``."""
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name).lower()
+
+
+class Catalogue(Generic[T]):
+    """The classes of one kind (``"optimizer"``, ...), filled by decoration, found by any of their names.
+
+    Parameters
+    ----------
+    kind : str
+        What the members are, for error messages.
+    base : type
+        What an object must be to be accepted as it is.
+    """
+
+    def __init__(self, kind: str, base: type[T]):
+        self.kind, self.base = kind, base
+        self.members: dict[str, Any] = {}
+        self._aliases: dict[str, Any] = {}
+
+    def register(self, *aliases: str) -> Any:
+        """Decorator: add a class under its name, its snake_case name and `aliases`."""
+
+        def add(member: Any) -> Any:
+            name = member.__name__
+            self.members[name] = member
+            for alias in (name, snake_case(name), *aliases):
+                self._aliases[alias] = member
+            return member
+
+        return add
+
+    def names(self) -> Iterable[str]:
+        """All accepted names, sorted."""
+        return sorted(self._aliases)
+
+    def find(self, name: str) -> Any:
+        """The class called `name`.
+
+        Raises
+        ------
+        ValueError
+            When there is none; the message offers near names.
+        """
+        if name in self._aliases:
+            return self._aliases[name]
+        near = difflib.get_close_matches(name, self._aliases, n=3)
+        offer = f"did you mean {' or '.join(map(repr, near))}?" if near else f"known: {', '.join(sorted(self.members))}"
+        raise ValueError(f"unknown {self.kind} {name!r}: {offer}")
+
+    def get(self, identifier: Any) -> T:
+        """An instance from a name, a class, a ``{"class_name", "config"}`` dictionary, or an instance (returned as it is).
+
+        Raises
+        ------
+        ValueError
+            For an unknown name.
+        TypeError
+            For anything else.
+        """
+        if isinstance(identifier, self.base):
+            return identifier
+        if isinstance(identifier, str):
+            return self.find(identifier)()
+        if isinstance(identifier, type) and issubclass(identifier, self.base):
+            return identifier()
+        if isinstance(identifier, dict) and "class_name" in identifier:
+            return self.find(identifier["class_name"]).from_config(identifier.get("config", {}))
+        raise TypeError(f"expected {self.kind} as a name or a {self.base.__name__}, got {identifier!r}")

@@ -1,0 +1,37 @@
+"""The generator that initial weights, shuffles and dropout seeds are drawn from."""
+
+from __future__ import annotations
+
+import random as _python_random
+
+import numpy as np
+
+__all__ = ["generator", "set_random_seed"]
+
+_generator = np.random.default_rng()
+
+
+def generator(seed: int | np.random.Generator | None = None) -> np.random.Generator:
+    """A generator for `seed`, or the process-wide one for None."""
+    return _generator if seed is None else np.random.default_rng(seed)
+
+
+def set_random_seed(seed: int) -> None:
+    """Seed Python's, NumPy's and fastnn's random numbers, as Keras' function of this name does.
+
+    Parameters
+    ----------
+    seed : int
+        0 <= seed < 2**32.
+
+    Raises
+    ------
+    ValueError
+        When `seed` is no integer in that range.
+    """
+    global _generator
+    if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or not 0 <= seed < 2**32:
+        raise ValueError(f"seed must be an integer in [0, 2**32), got {seed!r}")
+    _python_random.seed(int(seed))
+    np.random.seed(int(seed))
+    _generator = np.random.default_rng(int(seed))

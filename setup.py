@@ -1,0 +1,87 @@
+"""Compile every kernel in src_cython once for each instruction-set level the target architecture has.
+
+FASTNN_DEBUG=1 builds with bounds checks, debug information and -O1. FASTNN_ANNOTATE=1 writes Cython's HTML reports beside the C files in build/.
+"""
+
+import os
+import platform
+import sysconfig
+from pathlib import Path
+
+from Cython.Build import cythonize
+from setuptools import Extension, setup
+from setuptools.command.build_ext import build_ext
+
+DEBUG = os.environ.get("FASTNN_DEBUG") == "1"
+SOURCES = sorted(Path("src_cython").glob("*.pyx"))
+GNU = "-O1 -g" if DEBUG else "-O3 -g0"
+# No errno and no traps: libm calls and selects vectorise. Never -ffast-math: it changes the whole process's floating-point mode.
+GNU += " -fno-math-errno -fno-trapping-math -fno-semantic-interposition -Wno-unused-function -Wno-unknown-warning-option"
+X86 = {"baseline": "", "v3": "-march=x86-64-v3", "v4": "-march=x86-64-v4 -mprefer-vector-width=512"}
+MSVC = {"baseline": "", "v3": "/arch:AVX2", "v4": "/arch:AVX512"}
+DIRECTIVES = {
+    "language_level": 3,
+    "boundscheck": DEBUG,
+    "wraparound": False,
+    "cdivision": True,
+    "initializedcheck": DEBUG,
+    "embedsignature": True,
+    "freethreading_compatible": True,
+}
+
+
+def target_is_x86() -> bool:
+    """Whether the extension modules will run on x86-64; ARCHFLAGS names the target when macOS cross-compiles."""
+    machine = os.environ.get("ARCHFLAGS") or sysconfig.get_platform() + platform.machine()
+    return any(name in machine for name in ("x86_64", "AMD64", "amd64"))
+
+
+def extension(name: str, source: str | Path, level: str) -> Extension:
+    """One extension module; the compiler's own flags are added in BuildExt, which knows the compiler."""
+    made = Extension(f"fastnn._compiled.{name}", [str(source)], include_dirs=["src_cython"])
+    made.level = level
+    return made
+
+
+def cythonized(extensions: list[Extension], folder: str) -> list[Extension]:
+    """The C sources of one level, in a folder of their own because every level has the same file names."""
+    return cythonize(
+        extensions,
+        build_dir=f"build/cython/{folder}{'-debug' if DEBUG else ''}",
+        include_path=["src_cython"],
+        compiler_directives=DIRECTIVES,
+        shared_utility_qualified_name="fastnn._compiled._cyutility",
+        annotate=os.environ.get("FASTNN_ANNOTATE") == "1",
+    )
+
+
+class BuildExt(build_ext):
+    """Adds the flags of each module's level, and compiles on all cores."""
+
+    def finalize_options(self) -> None:
+        super().finalize_options()
+        self.parallel = self.parallel or os.cpu_count()
+
+    def build_extension(self, ext: Extension) -> None:
+        level = getattr(ext, "level", "baseline")
+        if self.compiler.compiler_type == "msvc":
+            ext.extra_compile_args = ["/O2", *MSVC[level].split()]
+        else:
+            ext.extra_compile_args = [*GNU.split(), *X86[level].split()]
+            ext.extra_link_args = [] if DEBUG else ["-Wl,-s"] if platform.system() == "Linux" else []
+        super().build_extension(ext)
+
+
+def all_extensions() -> list[Extension]:
+    levels = list(X86) if target_is_x86() else ["baseline"]
+    kernels = [p for p in SOURCES if p.stem != "cpu"]
+    common = [extension("cpu", "src_cython/cpu.pyx", "baseline"), Extension("fastnn._compiled._cyutility", [])]
+    built = cythonized(common, "common")
+    for level in levels:
+        built += cythonized([extension(f"{level}.{p.stem}", p, level) for p in kernels], level)
+    for each in built:
+        each.level = level if (level := each.name.split(".")[2]) in levels else "baseline"
+    return built
+
+
+setup(ext_modules=all_extensions(), cmdclass={"build_ext": BuildExt})

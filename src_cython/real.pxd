@@ -1,0 +1,5 @@
+"""The dtype every kernel is written for."""
+
+ctypedef fused real:
+    float
+    double
