@@ -14,7 +14,8 @@ from setuptools.command.build_ext import build_ext
 
 DEBUG = os.environ.get("FASTNN_DEBUG") == "1"
 SOURCES = sorted(Path("src_cython").glob("*.pyx"))
-GNU = "-O1 -g" if DEBUG else "-O3 -g0"
+# -O2 with these, not -O3: GCC's -O3 unrolls loops of 16 steps before it can vectorise them (docs/design.md, instruction sets).
+GNU = "-O1 -g" if DEBUG else "-O2 -g0 -ftree-vectorize -fvect-cost-model=dynamic -fpeel-loops"
 # No errno and no traps: libm calls and selects vectorise. Never -ffast-math: it changes the whole process's floating-point mode.
 GNU += " -fno-math-errno -fno-trapping-math -fno-semantic-interposition -Wno-unused-function -Wno-unknown-warning-option"
 X86 = {"baseline": "", "v3": "-march=x86-64-v3", "v4": "-march=x86-64-v4 -mprefer-vector-width=512"}

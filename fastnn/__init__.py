@@ -1,6 +1,64 @@
-"""fastnn: fast training and serving of feed-forward neural networks on a CPU."""
+"""fastnn: fast training and serving of feed-forward neural networks on a CPU.
 
-from fastnn import backend
+Keras' names, defaults and shapes; compiled kernels with a NumPy reference for each; NumPy the only dependency.
+
+Examples
+--------
+>>> import fastnn
+>>> (x_train, y_train), (x_test, y_test) = fastnn.datasets.digits.load_data()
+>>> model = fastnn.Sequential([fastnn.Input((8, 8)), fastnn.layers.Flatten(), fastnn.layers.Dense(10, activation="softmax")])
+>>> model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
+>>> history = model.fit(x_train / 16, y_train, epochs=2, verbose=0)
+"""
+
+from fastnn import (
+    activations,
+    backend,
+    callbacks,
+    config,
+    datasets,
+    initializers,
+    layers,
+    losses,
+    metrics,
+    models,
+    optimizers,
+    random,
+    regularizers,
+    special,
+    threads,
+    utils,
+)
 from fastnn._version import __version__
+from fastnn.layers import Input
+from fastnn.models import Sequential, load_model
+from fastnn.report import show_config
+from fastnn.threads import get_num_threads, set_num_threads
 
 backend.attach()
+
+__all__ = [
+    "Input",
+    "Sequential",
+    "__version__",
+    "activations",
+    "backend",
+    "callbacks",
+    "config",
+    "datasets",
+    "get_num_threads",
+    "initializers",
+    "layers",
+    "load_model",
+    "losses",
+    "metrics",
+    "models",
+    "optimizers",
+    "random",
+    "regularizers",
+    "set_num_threads",
+    "show_config",
+    "special",
+    "threads",
+    "utils",
+]

@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-__all__ = ["Argument", "Op", "current", "isa", "op", "registry", "use"]
+__all__ = ["Argument", "Op", "current", "isa", "op", "registry", "use", "why_not"]
 
 registry: dict[str, Op] = {}
 """Every op by name, in the order of declaration."""
@@ -49,17 +49,20 @@ class Op:
     ----------
     name, family : str
         The op's name, and the module stem it was declared in (``"dense"``, ``"activations"``, ...).
+    split : str or None
+        The axis along which a call may be cut into independent calls.
     arguments : tuple of (Argument or str)
         In call order; a plain string names a scalar.
     reference, compiled, active : callable
         The NumPy function, its twin (or None), and the one that calls go to now.
     """
 
-    def __init__(self, reference: Callable[..., None], signature: str, differentiable: bool):
+    def __init__(self, reference: Callable[..., None], signature: str, differentiable: bool = True, split: str | None = None):
         self.name = reference.__name__
         self.family = reference.__module__.rpartition(".")[2]
         self.signature = signature
         self.differentiable = differentiable
+        self.split = split
         self.reference = reference
         self.compiled: Callable[..., None] | None = None
         self.active = reference
@@ -80,7 +83,7 @@ class Op:
         return f"<op {self.name}: {self.signature}>"
 
 
-def op(signature: str, *, differentiable: bool = True) -> Callable[[Callable[..., None]], Op]:
+def op(signature: str, *, differentiable: bool = True, split: str | None = None) -> Callable[[Callable[..., None]], Op]:
     """Declare the decorated NumPy function as an op.
 
     Parameters
@@ -90,10 +93,13 @@ def op(signature: str, *, differentiable: bool = True) -> Callable[[Callable[...
     differentiable : bool
         Whether the op must have a backward (an op called ``<name>_backward...`` or, for losses, an output
         ``d<input>``). Tests hold every op to it; False is for updates, gathers and inference-only forms.
+    split : str, optional
+        A symbol of the signature that every output has, such that a call on slices along it computes the same numbers:
+        large calls are then shared among threads.
     """
 
     def declare(reference: Callable[..., None]) -> Op:
-        declared = Op(reference, signature, differentiable)
+        declared = Op(reference, signature, differentiable, split)
         if declared.name in registry:
             raise ValueError(f"the op {declared.name!r} is declared twice")
         registry[declared.name] = declared
@@ -154,6 +160,8 @@ def _load_twins() -> None:
 def _choose_level(supported: list[str]) -> str:
     folder = Path(importlib.import_module("fastnn._compiled").__path__[0])
     usable = [level for level in _LEVELS if level in supported and any(pkgutil.iter_modules([str(folder / level)]))]
+    if not usable:
+        raise ImportError(f"no kernels were compiled for {' or '.join(supported)}")
     asked = os.environ.get("FASTNN_ISA") or usable[0]
     if asked not in usable:
         raise ValueError(f"FASTNN_ISA={asked}: this machine and build have {', '.join(usable)}")
@@ -214,6 +222,11 @@ def current() -> str:
 def isa() -> str | None:
     """The instruction-set level of the compiled kernels: ``"v4"`` (AVX-512), ``"v3"`` (AVX2), ``"baseline"``; None without them."""
     return _isa
+
+
+def why_not() -> str | None:
+    """Why there are no compiled kernels; None when there are."""
+    return _why_not
 
 
 def attach() -> None:

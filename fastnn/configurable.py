@@ -21,6 +21,10 @@ class Configurable:
         names = inspect.signature(type(self)).parameters
         return {name: serialize(getattr(self, name)) for name in names}
 
+    def serialized(self) -> Any:
+        """The object as plain data, which its catalogue's ``get`` turns into an object again."""
+        return {"class_name": type(self).__name__, "config": self.get_config()}
+
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Any:
         """Build the object again from what :meth:`get_config` returned."""
@@ -32,15 +36,15 @@ class Configurable:
 
 
 def serialize(value: Any) -> Any:
-    """`value` as plain JSON data; a `Configurable` becomes ``{"class_name", "config"}``.
+    """`value` as plain JSON data; an object that has the method is asked for its ``serialized()`` form.
 
     Raises
     ------
     TypeError
         For an object that has no configuration, a Python function for instance.
     """
-    if isinstance(value, Configurable):
-        return {"class_name": type(value).__name__, "config": value.get_config()}
+    if hasattr(value, "serialized"):
+        return value.serialized()
     if isinstance(value, (list, tuple)):
         return [serialize(v) for v in value]
     if isinstance(value, np.generic):

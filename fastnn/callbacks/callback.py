@@ -1,0 +1,107 @@
+"""The hooks of training, evaluation and prediction."""
+
+from __future__ import annotations
+
+from typing import Any
+
+Logs = dict[str, Any] | None
+
+
+class Callback:
+    """Base of all callbacks: override the hooks you need.
+
+    `logs` holds the values so far under their names in the history (``"loss"``, ``"val_loss"``, ...); what a hook
+    adds to the `logs` of an epoch's end, later callbacks and the history see.
+
+    Attributes
+    ----------
+    model : Model
+        Set before the first hook is called. Setting ``model.stop_training = True`` ends the training.
+    params : dict
+        ``verbose``, ``epochs`` and ``steps`` (batches an epoch).
+    """
+
+    model: Any = None
+    params: dict[str, Any] = {}  # noqa: RUF012 (replaced, never changed)
+
+    def set_model(self, model: Any) -> None:
+        """Called by the model before the first hook."""
+        self.model = model
+
+    def set_params(self, params: dict[str, Any]) -> None:
+        """Called by the model before the first hook."""
+        self.params = params
+
+    def watches_batches(self, mode: str) -> bool:
+        """Whether any batch hook of `mode` ("train", "test" or "predict") does something.
+
+        When no callback of a training does, the model needn't leave the compiled loop after each batch.
+        """
+        both = ("on_batch_begin", "on_batch_end") if mode == "train" else ()
+        return any(overrides(self, name) for name in (*both, f"on_{mode}_batch_begin", f"on_{mode}_batch_end"))
+
+    def on_train_begin(self, logs: Logs = None) -> None:
+        """Before the first epoch."""
+
+    def on_train_end(self, logs: Logs = None) -> None:
+        """After the last epoch; `logs` are that epoch's."""
+
+    def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:
+        """Before an epoch; `epoch` counts from 0."""
+
+    def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
+        """After an epoch and its validation."""
+
+    def on_batch_begin(self, batch: int, logs: Logs = None) -> None:
+        """Another name of :meth:`on_train_batch_begin`."""
+
+    def on_batch_end(self, batch: int, logs: Logs = None) -> None:
+        """Another name of :meth:`on_train_batch_end`."""
+
+    def on_train_batch_begin(self, batch: int, logs: Logs = None) -> None:
+        """Before a training batch; `batch` counts from 0 in each epoch."""
+        self.on_batch_begin(batch, logs)
+
+    def on_train_batch_end(self, batch: int, logs: Logs = None) -> None:
+        """After a training batch; `logs` are the means of the epoch so far."""
+        self.on_batch_end(batch, logs)
+
+    def on_test_begin(self, logs: Logs = None) -> None:
+        """Before an evaluation, also that of an epoch's validation."""
+
+    def on_test_end(self, logs: Logs = None) -> None:
+        """After an evaluation."""
+
+    def on_test_batch_begin(self, batch: int, logs: Logs = None) -> None:
+        """Before a batch of an evaluation."""
+
+    def on_test_batch_end(self, batch: int, logs: Logs = None) -> None:
+        """After a batch of an evaluation."""
+
+    def on_predict_begin(self, logs: Logs = None) -> None:
+        """Before a prediction."""
+
+    def on_predict_end(self, logs: Logs = None) -> None:
+        """After a prediction."""
+
+    def on_predict_batch_begin(self, batch: int, logs: Logs = None) -> None:
+        """Before a batch of a prediction."""
+
+    def on_predict_batch_end(self, batch: int, logs: Logs = None) -> None:
+        """After a batch of a prediction."""
+
+
+HOOKS = tuple(name for name in vars(Callback) if name.startswith("on_"))
+"""The names of all hooks."""
+
+
+def overrides(callback: Callback, name: str) -> bool:
+    """Whether `callback` has its own method `name`, from its class or set on the instance."""
+    return name in vars(callback) or getattr(type(callback), name) is not getattr(Callback, name)
+
+
+def checked_count(callback: Callback, name: str, value: int) -> int:
+    """`value` as a non-negative integer."""
+    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+        raise ValueError(f"{type(callback).__name__}: {name} must be a non-negative integer, got {value!r}")
+    return value

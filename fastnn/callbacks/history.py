@@ -1,0 +1,31 @@
+"""The record of a training."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastnn.callbacks.callback import Callback, Logs
+
+
+class History(Callback):
+    """Keeps the logs of every epoch; `fit` adds one and returns it.
+
+    Attributes
+    ----------
+    history : dict of str to list
+        One value an epoch under each name.
+    epoch : list of int
+        The epochs of the last training, from 0.
+    """
+
+    def __init__(self) -> None:
+        self.history: dict[str, list[Any]] = {}
+        self.epoch: list[int] = []
+
+    def on_train_begin(self, logs: Logs = None) -> None:
+        self.epoch = []
+
+    def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
+        self.epoch.append(epoch)
+        for name, value in (logs or {}).items():
+            self.history.setdefault(name, []).append(value)

@@ -1,0 +1,106 @@
+"""Dense: every output unit sees every input."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from fastnn import activations, initializers, regularizers
+from fastnn.backend import op
+from fastnn.layers.activation import lower_activation
+from fastnn.layers.layer import Layer, Shape, layers
+from fastnn.memory import aligned_zeros
+from fastnn.program import Program, Tensor
+
+
+@op("x (n, k), w (k, m), b (m) -> z (n, m)", split="n")
+def dense(x, w, b, z):
+    """``z = x @ w + b``."""
+    np.matmul(x, w, out=z)
+    z += b
+
+
+@op("dz (n, m), w (k, m) -> dx (n, k)", differentiable=False, split="n")
+def dense_backward_input(dz, w, dx):
+    """``dx = dz @ w.T``."""
+    np.matmul(dz, w.T, out=dx)
+
+
+@op("x (n, k), dz (n, m) -> dw (k, m), db (m)", differentiable=False, split="m")
+def dense_backward_parameters(x, dz, dw, db):
+    """``dw = x.T @ dz`` and ``db``, the sums of dz's columns."""
+    np.matmul(x.T, dz, out=dw)
+    np.sum(dz, axis=0, out=db)
+
+
+@layers.register()
+class Dense(Layer):
+    """``activation(x @ kernel + bias)``, on the last axis of its input.
+
+    Parameters
+    ----------
+    units : int
+        Number of outputs.
+    activation : str or fastnn.activations.Activation, optional
+        Linear by default.
+    use_bias : bool
+    kernel_initializer, bias_initializer : str or Initializer
+    kernel_regularizer, bias_regularizer : str or L1L2, optional
+    name : str, optional
+    input_shape : tuple of int, optional
+
+    Attributes
+    ----------
+    kernel : Parameter of shape (inputs, units)
+    bias : Parameter of shape (units,) or None
+
+    Raises
+    ------
+    ValueError
+        When `units` is no positive integer, or a name is unknown.
+    """
+
+    def __init__(
+        self,
+        units: int,
+        activation: Any = None,
+        use_bias: bool = True,
+        kernel_initializer: Any = "glorot_uniform",
+        bias_initializer: Any = "zeros",
+        kernel_regularizer: Any = None,
+        bias_regularizer: Any = None,
+        name: str | None = None,
+        input_shape: tuple[int, ...] | None = None,
+    ):
+        super().__init__(name, input_shape)
+        if isinstance(units, bool) or not isinstance(units, (int, np.integer)) or units <= 0:
+            raise ValueError(f"layer {self.name!r}: units must be a positive integer, got {units!r}")
+        self.units = int(units)
+        self.activation = activations.get(activation)
+        self.use_bias = bool(use_bias)
+        self.kernel_initializer = initializers.get(kernel_initializer)
+        self.bias_initializer = initializers.get(bias_initializer)
+        self.kernel_regularizer = regularizers.get(kernel_regularizer)
+        self.bias_regularizer = regularizers.get(bias_regularizer)
+        self.bias = None
+
+    def make_parameters(self, features: tuple[int, ...]) -> None:
+        if not features:
+            raise ValueError(f"layer {self.name!r} expects samples with at least one axis, got scalars; reshape x to (n, 1)")
+        self.kernel = self.add_weight((features[-1], self.units), self.kernel_initializer, "kernel", self.kernel_regularizer)
+        if self.use_bias:
+            self.bias = self.add_weight((self.units,), self.bias_initializer, "bias", self.bias_regularizer)
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        return (*input_shape[:-1], self.units)
+
+    def lower(self, program: Program, x: Tensor) -> Tensor:
+        z = program.tensor(*x.features[:-1], self.units)
+        xr, zr, w = x.rows, z.rows, self.kernel
+        b, db = (self.bias.value, self.bias.grad) if self.bias else aligned_zeros((2, self.units), self.dtype)
+        program.forward(dense, xr.value, w.value, b, zr.value)
+        program.backward(dense_backward_parameters, xr.value, zr.grad, w.grad, db)
+        if x.grad is not None:
+            program.backward(dense_backward_input, zr.grad, w.value, xr.grad)
+        return lower_activation(self.activation, program, z)

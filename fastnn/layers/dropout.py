@@ -1,0 +1,102 @@
+"""Dropout (Srivastava et al. 2014, JMLR 15), with masks that are a function of seed, step and position.
+
+No generator state exists: unit i of step t is dropped when a hash of (seed, t, i) falls below the rate. So both
+backends, any number of threads and a resumed run draw the same mask, and the backward pass draws it again instead
+of storing it.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from fastnn import random
+from fastnn.backend import op
+from fastnn.layers.layer import Layer, layers
+from fastnn.program import Program, Tensor
+
+_WORD = 0xFFFFFFFFFFFFFFFF
+
+
+def _splitmix(z: int) -> int:
+    """SplitMix64's output function (Steele, Lea & Flood 2014), which spreads every bit of z over all 64."""
+    z = (z + 0x9E3779B97F4A7C15) & _WORD
+    z = ((z ^ (z >> 30)) * 0xBF58476D1CE4E5B9) & _WORD
+    z = ((z ^ (z >> 27)) * 0x94D049BB133111EB) & _WORD
+    return z ^ (z >> 31)
+
+
+def _mix(h: np.ndarray) -> np.ndarray:
+    """A 32-bit integer hash of low bias (C. Wellons, hash-prospector: multipliers 21f0aaad and d35a2d97)."""
+    h = (h ^ (h >> 16)) * np.uint32(0x21F0AAAD)
+    h = (h ^ (h >> 15)) * np.uint32(0xD35A2D97)
+    return h ^ (h >> 15)
+
+
+def _kept(size: int, step: int, rate: float, seed: int) -> np.ndarray:
+    """Which of `size` units stay, as booleans."""
+    key = _splitmix(_splitmix(int(seed) & _WORD) ^ int(step))
+    index = np.arange(size, dtype=np.uint32)
+    random_bits = _mix(_mix(index + np.uint32(key & 0xFFFFFFFF)) ^ np.uint32(key >> 32))
+    return random_bits >= int(rate * 2.0**32)
+
+
+@op("x (n, m), step (1) uint64 -> y (n, m)")
+def dropout(x, step, y, rate, seed):
+    """Set a share `rate` of x's units to zero and scale the rest by ``1 / (1 - rate)``; `y` may be `x`."""
+    kept = _kept(x.size, step[0], rate, seed).reshape(x.shape)
+    y[...] = np.where(kept, x * x.dtype.type(1 / (1 - rate)), 0)
+
+
+@op("dy (n, m), step (1) uint64 -> dx (n, m)", differentiable=False)
+def dropout_backward(dy, step, dx, rate, seed):
+    """The same mask and factor on the gradient."""
+    dropout.reference(dy, step, dx, rate, seed)
+
+
+@layers.register()
+class Dropout(Layer):
+    """In training, sets a share of its inputs to zero and scales up the others; in inference, nothing.
+
+    Parameters
+    ----------
+    rate : float
+        Share of units dropped, in [0, 1).
+    noise_shape : None
+        Here for Keras' order of arguments; every unit draws for itself.
+    seed : int, optional
+        Drawn from the process-wide generator when left out.
+    name : str, optional
+    input_shape : tuple of int, optional
+
+    Raises
+    ------
+    ValueError
+        For a rate outside [0, 1).
+    """
+
+    def __init__(
+        self,
+        rate: float,
+        noise_shape: None = None,
+        seed: int | None = None,
+        name: str | None = None,
+        input_shape: tuple[int, ...] | None = None,
+    ):
+        super().__init__(name, input_shape)
+        if noise_shape is not None:
+            raise ValueError(f"layer {self.name!r}: noise_shape must be None (every unit draws alone), got {noise_shape!r}")
+        self.noise_shape = None
+        if isinstance(rate, bool) or not isinstance(rate, (int, float, np.number)) or not 0 <= rate < 1:
+            raise ValueError(f"layer {self.name!r}: rate must lie in [0, 1), got {rate!r}")
+        self.rate = float(rate)
+        self.seed = int(random.generator().integers(2**31)) if seed is None else int(seed)
+
+    def lower(self, program: Program, x: Tensor) -> Tensor:
+        if not program.training or self.rate == 0:
+            return x
+        y = program.successor(x)
+        xr, yr = x.rows, y.rows
+        program.forward(dropout, xr.value, program.step, yr.value, self.rate, self.seed)
+        if x.grad is not None:
+            program.backward(dropout_backward, yr.grad, program.step, xr.grad, self.rate, self.seed)
+        return y

@@ -1,0 +1,178 @@
+"""What every layer is."""
+
+from __future__ import annotations
+
+import itertools
+from collections import defaultdict
+from typing import Any
+
+import numpy as np
+
+from fastnn import initializers
+from fastnn.config import standardize_dtype
+from fastnn.configurable import Catalogue, Configurable, snake_case
+from fastnn.parameters import Parameter
+from fastnn.program import Program, Tensor
+from fastnn.regularizers import L1L2
+
+Shape = tuple[int | None, ...]
+
+_numbers: dict[str, itertools.count[int]] = defaultdict(itertools.count)
+
+
+def automatic_name(kind: str) -> str:
+    """``"dense"``, then ``"dense_1"``, ``"dense_2"``, ... as Keras numbers its layers."""
+    number = next(_numbers[kind])
+    return f"{kind}_{number}" if number else kind
+
+
+class Layer(Configurable):
+    """A step of a model: parameters, made by :meth:`build`, and the op calls it :meth:`lower` s to.
+
+    Parameters
+    ----------
+    name : str, optional
+        Made from the class name when left out.
+    input_shape : tuple of int, optional
+        Shape of one sample; lets the first layer of a model stand without an ``Input``.
+    """
+
+    def __init__(self, name: str | None = None, input_shape: tuple[int, ...] | None = None):
+        if name is not None and (not isinstance(name, str) or not name or "/" in name):
+            raise ValueError(f"a layer's name must be a non-empty string without '/', got {name!r}")
+        self.name = name or automatic_name(snake_case(type(self).__name__))
+        self.input_shape = None if input_shape is None else check_shape(input_shape, f"layer {self.name!r}")
+        self.parameters: list[Parameter] = []
+        self.built_shape: tuple[int, ...] | None = None
+        self.dtype = ""
+
+    @property
+    def built(self) -> bool:
+        """Whether the parameters exist."""
+        return self.built_shape is not None
+
+    def build(self, input_shape: Shape, dtype: str | None = None) -> None:
+        """Make the parameters for inputs of `input_shape` (batch axis first); once built, only check that it fits.
+
+        Raises
+        ------
+        ValueError
+            When the shape doesn't suit the layer, or differs from the one it was built for.
+        """
+        features = tuple(input_shape[1:])
+        if any(size is None for size in features):
+            raise ValueError(f"layer {self.name!r} needs known sizes after the batch axis, got {tuple(input_shape)}")
+        if self.built_shape not in (None, features):
+            raise ValueError(f"layer {self.name!r} was built for inputs of shape {self.built_shape}, got {features}")
+        if self.built and dtype not in (None, self.dtype):
+            raise ValueError(f"layer {self.name!r} was built in {self.dtype}, the model is {dtype}")
+        if not self.built:
+            self.dtype = standardize_dtype(dtype)
+            self.make_parameters(features)
+            self.built_shape = features
+
+    def make_parameters(self, features: tuple[int, ...]) -> None:
+        """Create the parameters for samples of shape `features` by :meth:`add_weight`; nothing by default."""
+
+    def add_weight(
+        self, shape: tuple[int, ...], initializer: Any, name: str, regularizer: L1L2 | None = None, trainable: bool = True
+    ) -> Parameter:
+        """A new parameter of this layer.
+
+        Parameters
+        ----------
+        shape : tuple of int
+        initializer : str or Initializer
+        name : str
+        regularizer : L1L2, optional
+        trainable : bool
+        """
+        value = np.ascontiguousarray(initializers.get(initializer)(shape, self.dtype), self.dtype)
+        self.parameters.append(Parameter(name, value, regularizer, trainable))
+        return self.parameters[-1]
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        """The output's shape, batch axis first, for an input's; the same by default."""
+        return tuple(input_shape)
+
+    def lower(self, program: Program, x: Tensor) -> Tensor:
+        """Append this layer's op calls to `program` and return what it outputs."""
+        raise NotImplementedError(f"{type(self).__name__} must define lower(program, x)")
+
+    def __call__(self, x: Any, training: bool = False) -> np.ndarray:
+        """The layer's output for a batch of its own, building the layer when that has not happened.
+
+        Parameters
+        ----------
+        x : array_like of shape (n, ...)
+        training : bool
+            Whether dropout and batch statistics are in use.
+        """
+        given = np.asarray(x)
+        self.build((None, *given.shape[1:]), self.dtype or None)
+        program = Program(len(given), self.dtype, training, np.zeros(1, np.uint64))
+        source = program.tensor(*given.shape[1:], needs_grad=False)
+        source.value[...] = given
+        output = self.lower(program, source)
+        program.run_forward()
+        return output.value
+
+    @property
+    def weights(self) -> list[Parameter]:
+        """All parameters, trained ones first."""
+        return self.trainable_weights + self.non_trainable_weights
+
+    @property
+    def trainable_weights(self) -> list[Parameter]:
+        return [p for p in self.parameters if p.trainable]
+
+    @property
+    def non_trainable_weights(self) -> list[Parameter]:
+        return [p for p in self.parameters if not p.trainable]
+
+    def get_weights(self) -> list[np.ndarray]:
+        """Copies of the parameters' numbers."""
+        return [p.numpy() for p in self.weights]
+
+    def set_weights(self, weights: list[Any]) -> None:
+        """Copy numbers into the parameters.
+
+        Raises
+        ------
+        ValueError
+            When their count or a shape differs; nothing is changed then.
+        """
+        assign_all(self.weights, weights, f"layer {self.name!r}")
+
+    def count_params(self) -> int:
+        """The number of numbers in the parameters."""
+        return sum(p.value.size for p in self.parameters)
+
+
+layers: Catalogue[Layer] = Catalogue("layer", Layer)
+
+
+def check_shape(shape: Any, who: str) -> tuple[int, ...]:
+    """`shape` as a tuple of positive integers; an integer stands for one axis.
+
+    Raises
+    ------
+    ValueError
+        For anything else.
+    """
+    sizes = (shape,) if isinstance(shape, (int, np.integer)) else tuple(shape)
+    if not sizes or not all(isinstance(s, (int, np.integer)) and s > 0 for s in sizes):
+        raise ValueError(f"{who}: a sample's shape must be positive integers such as (784,), got {shape!r}")
+    return tuple(int(s) for s in sizes)
+
+
+def assign_all(parameters: list[Parameter], values: list[Any], who: str) -> None:
+    """Copy `values` into `parameters`, all of them or, when one doesn't fit, none."""
+    given = [np.asarray(v) for v in values]
+    if len(given) != len(parameters):
+        raise ValueError(f"{who} has {len(parameters)} weight arrays, got {len(given)}")
+    for parameter, value in zip(parameters, given, strict=True):
+        if parameter.shape != value.shape:
+            raise ValueError(f"{who}: {parameter.name!r} has shape {parameter.shape}, got {value.shape}")
+    for parameter, value in zip(parameters, given, strict=True):
+        parameter.assign(value)

@@ -1,0 +1,155 @@
+"""Categorical crossentropy, of probabilities and of logits, for one-hot (or soft) targets and for integer labels."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from fastnn.losses.loss import DENSE, SPARSE, Loss, loss_function, losses
+from fastnn.losses.probabilities import EPSILON, check_axis, check_smoothing
+
+
+@loss_function(DENSE)
+def categorical_crossentropy(
+    y: np.ndarray, t: np.ndarray, w: np.ndarray, value: np.ndarray, dy: np.ndarray, label_smoothing: float = 0.0
+) -> None:
+    """``-sum(s * log(p))`` over the classes.
+
+    Here ``p = clip(y / sum(y), 1e-7, 1 - 1e-7)`` and ``s = t*(1-label_smoothing) + label_smoothing/m``. The gradient is that
+    of the normalised and clipped function: a class whose p was clipped has no pull. The form on logits has no such dead zone.
+    """
+    s = t * (1.0 - label_smoothing) + label_smoothing / y.shape[1]
+    total = np.sum(y, axis=1, keepdims=True)
+    q = y / total
+    p = np.clip(q, EPSILON, 1.0 - EPSILON)
+    value[:] = -w * np.sum(s * np.log(p), axis=1)
+    pull = np.where((p == q) | np.isnan(q), s, 0.0)
+    dy[:] = (w[:, None] / total) * (np.sum(pull, axis=1, keepdims=True) - pull / p)
+
+
+def _softmax(y: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """``z = y - max(y)``, the softmax of each row, and the logarithm of ``sum(exp(z))``."""
+    z = y - np.max(y, axis=1, keepdims=True)
+    e = np.exp(z)
+    total = np.sum(e, axis=1, keepdims=True)
+    return z, e / total, np.log(total)
+
+
+@categorical_crossentropy.fused_with("softmax")
+def categorical_crossentropy_from_logits(
+    y: np.ndarray, t: np.ndarray, w: np.ndarray, value: np.ndarray, dy: np.ndarray, label_smoothing: float = 0.0
+) -> None:
+    """Categorical crossentropy of ``softmax(y)``, shifted by the row's maximum, so that nothing overflows.
+
+    ``sum(s * (log(sum(exp(z))) - z))`` with ``z = y - max(y)``; its gradient is ``sum(s) * softmax(y) - s``.
+    """
+    s = t * (1.0 - label_smoothing) + label_smoothing / y.shape[1]
+    z, probability, log_total = _softmax(y)
+    value[:] = w * np.sum(s * (log_total - z), axis=1)
+    dy[:] = w[:, None] * (np.sum(s, axis=1, keepdims=True) * probability - s)
+
+
+@losses.register()
+class CategoricalCrossentropy(Loss):
+    """Crossentropy of one class out of m, targets one-hot or probabilities, :func:`categorical_crossentropy`.
+
+    Parameters
+    ----------
+    from_logits : bool
+        Whether predictions are logits instead of probabilities.
+    label_smoothing : float
+        In [0, 1]: this share of each target is spread evenly over the m classes.
+    axis : int
+        -1, the axis of the classes.
+    reduction : {"sum_over_batch_size", "sum", "none", None}
+    name : str
+
+    Raises
+    ------
+    ValueError
+        When `label_smoothing` is outside [0, 1] or `axis` isn't the last.
+    """
+
+    function = categorical_crossentropy
+
+    def __init__(
+        self,
+        from_logits: bool = False,
+        label_smoothing: float = 0.0,
+        axis: int = -1,
+        reduction: str | None = "sum_over_batch_size",
+        name: str = "categorical_crossentropy",
+    ):
+        super().__init__(reduction, name)
+        self.from_logits = from_logits
+        self.label_smoothing = check_smoothing(label_smoothing)
+        self.axis = check_axis(axis)
+
+    def check_targets(self, t: np.ndarray) -> None:
+        if t.shape[1] < 2:
+            raise ValueError(f"{self.name} needs at least 2 outputs, the model has 1: use binary_crossentropy")
+
+
+def _check_labels(name: str, labels: np.ndarray, m: int) -> None:
+    bad = (labels < 0) | (labels >= m)
+    if bad.any():
+        raise ValueError(f"{name}: label {labels[bad][0]} is not in [0, {m - 1}]")
+
+
+@loss_function(SPARSE)
+def sparse_categorical_crossentropy(y: np.ndarray, labels: np.ndarray, w: np.ndarray, value: np.ndarray, dy: np.ndarray) -> None:
+    """``-log(p[label])`` with ``p = clip(y / sum(y), 1e-7, 1 - 1e-7)``; the gradient is 0 where p was clipped."""
+    _check_labels("sparse_categorical_crossentropy", labels, y.shape[1])
+    rows = np.arange(len(y))
+    total = np.sum(y, axis=1)
+    q = y[rows, labels] / total
+    p = np.clip(q, EPSILON, 1.0 - EPSILON)
+    value[:] = -w * np.log(p)
+    pull = np.where((p == q) | np.isnan(q), w / total, 0.0)
+    dy[:] = pull[:, None]
+    dy[rows, labels] -= pull / p
+
+
+@sparse_categorical_crossentropy.fused_with("softmax")
+def sparse_categorical_crossentropy_from_logits(
+    y: np.ndarray, labels: np.ndarray, w: np.ndarray, value: np.ndarray, dy: np.ndarray
+) -> None:
+    """``log(sum(exp(z))) - z[label]`` with ``z = y - max(y)``; the gradient is ``softmax(y)`` less 1 at the label."""
+    _check_labels("sparse_categorical_crossentropy_from_logits", labels, y.shape[1])
+    rows = np.arange(len(y))
+    z, probability, log_total = _softmax(y)
+    value[:] = w * (log_total[:, 0] - z[rows, labels])
+    probability[rows, labels] -= 1.0
+    dy[:] = w[:, None] * probability
+
+
+@losses.register()
+class SparseCategoricalCrossentropy(Loss):
+    """Crossentropy of one class out of m, targets integer labels, :func:`sparse_categorical_crossentropy`.
+
+    Parameters
+    ----------
+    from_logits : bool
+        Whether predictions are logits instead of probabilities.
+    reduction : {"sum_over_batch_size", "sum", "none", None}
+    axis : int
+        -1, the axis of the classes.
+    name : str
+
+    Raises
+    ------
+    ValueError
+        When `axis` isn't the last.
+    """
+
+    function = sparse_categorical_crossentropy
+
+    def __init__(
+        self,
+        from_logits: bool = False,
+        reduction: str | None = "sum_over_batch_size",
+        axis: int = -1,
+        name: str = "sparse_categorical_crossentropy",
+    ):
+        super().__init__(reduction, name)
+        self.from_logits = from_logits
+        self.axis = check_axis(axis)

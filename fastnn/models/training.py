@@ -1,0 +1,376 @@
+"""Training, evaluating and predicting: the part of a model that Keras calls its trainer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from fastnn import losses, optimizers, random
+from fastnn.callbacks import CallbackList, History
+from fastnn.models.data import Data, as_samples, as_weights, check_finite
+from fastnn.models.scores import Scores
+
+if TYPE_CHECKING:
+    from fastnn.models.lowering import Lowered
+
+_INFERENCE_BATCH = 1024
+"""Samples a chunk where the caller names no batch size: large enough to amortise calls, small enough for the cache."""
+
+
+class Trainer:
+    """What `Sequential` inherits: compile, fit, evaluate, predict and their one-batch forms."""
+
+    name: str
+    dtype: str
+
+    def __init__(self) -> None:
+        self.optimizer: Any = None
+        self.loss: Any = None
+        self.history: History | None = None
+        self.stop_training = False
+        self._scores: Scores | None = None
+        self._shuffle_seed: int | None = None
+        self._epochs_seen = 0
+
+    # ------------------------------------------------------------------------------------------ compiling
+
+    def compile(self, optimizer: Any = "rmsprop", loss: Any = None, metrics: Any = None, weighted_metrics: Any = None) -> None:
+        """Choose how to train.
+
+        Parameters
+        ----------
+        optimizer : str or Optimizer
+        loss : str or Loss
+            Needed to train and to evaluate.
+        metrics : list of (str, Metric or function), optional
+            Computed without sample weights; ``"accuracy"`` takes the form that suits targets and outputs.
+        weighted_metrics : list, optional
+            The same, with sample and class weights.
+
+        Raises
+        ------
+        ValueError, TypeError
+            For unknown names and objects of the wrong kind; the model keeps what it had.
+        """
+        chosen = optimizers.get(optimizer), None if loss is None else losses.get(loss), Scores(metrics, weighted_metrics)
+        self.optimizer, self.loss, self._scores = chosen
+        self._programs.clear()
+
+    @property
+    def compiled(self) -> bool:
+        """Whether `compile` has been called."""
+        return self._scores is not None
+
+    @property
+    def metrics_names(self) -> list[str]:
+        """``"loss"`` and the names of the metrics."""
+        return ["loss", *self._require_compiled().names]
+
+    def _require_compiled(self) -> Scores:
+        if self._scores is None or self.loss is None:
+            raise ValueError(f"model {self.name!r} isn't compiled: call compile(optimizer=..., loss=...) first")
+        return self._scores
+
+    def _prepare(self, x: Any, y: Any, sample_weight: Any = None, class_weight: Any = None) -> Data:
+        """Check and convert everything before anything changes."""
+        self._require_compiled()
+        samples = as_samples(x, self._declared_features(), self.dtype)
+        if y is None:
+            raise ValueError("y is missing: pass the targets")
+        y_true = np.asarray(y)
+        if y_true.ndim == 0 or len(y_true) != len(samples):
+            count = "a single number" if y_true.ndim == 0 else f"{len(y_true)} targets"
+            raise ValueError(f"x has {len(samples)} samples, y {count}")
+        if len(samples) == 0:
+            raise ValueError("x has no samples")
+        if not self.built:
+            self.build((None, *samples.shape[1:]))
+        targets = self.loss.prepare_targets(y_true, self._output_features(), self.dtype)
+        return Data(samples, targets, as_weights(sample_weight, class_weight, y_true, self.dtype), y_true)
+
+    def _output_features(self) -> tuple[int, ...]:
+        features = self.output_shape[1:]
+        if len(features) != 1:
+            raise ValueError(f"model {self.name!r} puts out samples of shape {features}, a loss needs vectors: add Flatten()")
+        return features
+
+    # ------------------------------------------------------------------------------------------- training
+
+    def fit(
+        self,
+        x: Any = None,
+        y: Any = None,
+        batch_size: int | None = None,
+        epochs: int = 1,
+        verbose: Any = "auto",
+        callbacks: Any = None,
+        validation_split: float = 0.0,
+        validation_data: Any = None,
+        shuffle: bool = True,
+        class_weight: dict[int, float] | None = None,
+        sample_weight: Any = None,
+        initial_epoch: int = 0,
+    ) -> History:
+        """Train for a number of passes over the data.
+
+        Parameters
+        ----------
+        x : array_like of shape (n, ...)
+        y : array_like of shape (n,) or (n, m)
+        batch_size : int, optional
+            32 when left out.
+        epochs : int
+            Index of the epoch to stop before.
+        verbose : {"auto", 0, 1, 2}
+            Silent, a progress bar, or a line an epoch.
+        callbacks : list of Callback, optional
+        validation_split : float
+            Share of the samples, the last ones before any shuffling, kept for validation; in [0, 1).
+        validation_data : (x, y) or (x, y, sample_weight), optional
+            Takes the place of `validation_split`.
+        shuffle : bool
+            Whether each epoch visits the samples in a new order.
+        class_weight : dict of int to float, optional
+            Factor on the loss of each class's samples.
+        sample_weight : array_like of shape (n,), optional
+            Factor on each sample's loss.
+        initial_epoch : int
+            Index of the first epoch, to resume.
+
+        Returns
+        -------
+        History
+            Its ``history`` maps ``"loss"``, each metric, and both with ``"val_"`` before them, to a value an epoch.
+
+        Raises
+        ------
+        ValueError, TypeError
+            For data, weights or numbers that don't fit; the model is unchanged then.
+        """
+        batch_size = _positive_integer("batch_size", 32 if batch_size is None else batch_size)
+        epochs, initial_epoch = _positive_integer("epochs", epochs), _positive_integer("initial_epoch", initial_epoch, 0)
+        if not 0 <= validation_split < 1:
+            raise ValueError(f"validation_split must lie in [0, 1), got {validation_split!r}")
+        data = self._prepare(x, y, sample_weight, class_weight)
+        self.loss.batch_scale(batch_size)
+        check_finite(data.x)
+        held_out = self._validation(data, validation_split, validation_data)
+        if held_out is not None and validation_data is None:
+            data = data.split(validation_split)[0]
+        self._start_training()
+        steps = -(-len(data) // batch_size)
+        hooks = CallbackList(callbacks, True, verbose != 0, self, verbose=verbose, epochs=epochs, steps=steps)
+        return self._run_epochs(data, held_out, range(initial_epoch, epochs), batch_size, shuffle, hooks)
+
+    def _validation(self, data: Data, share: float, given: Any) -> Data | None:
+        if given is not None:
+            if not isinstance(given, (tuple, list)) or len(given) not in (2, 3):
+                raise ValueError("validation_data must be (x, y) or (x, y, sample_weight)")
+            held_out = self._prepare(*given)
+            check_finite(held_out.x, "validation x")
+            return held_out
+        return data.split(share)[1] if share else None
+
+    def _start_training(self) -> None:
+        self._build_optimizer()
+        if self._shuffle_seed is None:
+            self._shuffle_seed = int(random.generator().integers(2**63))
+        self.stop_training = False
+
+    def _build_optimizer(self) -> None:
+        size = self._ensure_arena().values.data.size
+        if not self.optimizer.built or any(slot.size != size for slot in self.optimizer.slots.values()):
+            self.optimizer.build(size, self.dtype)
+
+    def _counters(self) -> dict[str, Any]:
+        """What makes a resumed training go on as if it had never stopped, besides weights and optimizer."""
+        return {"shuffle_seed": self._shuffle_seed, "epochs_seen": self._epochs_seen, "step": int(self._step[0])}
+
+    def _restore_counters(self, counters: dict[str, Any]) -> None:
+        self._shuffle_seed, self._epochs_seen = counters["shuffle_seed"], int(counters["epochs_seen"])
+        self._step[0] = counters["step"]
+
+    def _run_epochs(self, data: Data, held_out: Data | None, epochs: range, batch_size: int, shuffle: bool, hooks: Any) -> History:
+        logs: dict[str, float] = {}
+        hooks.on_train_begin()
+        try:
+            for epoch in epochs:
+                hooks.on_epoch_begin(epoch)
+                logs = self._train_epoch(data, self._order(len(data), shuffle), batch_size, hooks)
+                if held_out is not None:
+                    logs.update({f"val_{k}": v for k, v in self._evaluate(held_out, _INFERENCE_BATCH, hooks).items()})
+                hooks.on_epoch_end(epoch, logs)
+                if self.stop_training:
+                    break
+        finally:
+            hooks.on_train_end(logs)
+        return self.history  # type: ignore[return-value]
+
+    def _order(self, n: int, shuffle: bool) -> np.ndarray:
+        """The samples' order this epoch: a function of the model's seed and of how many epochs it has seen."""
+        self._epochs_seen += 1
+        if not shuffle:
+            return np.arange(n)
+        return np.random.default_rng([self._shuffle_seed, self._epochs_seen]).permutation(n)  # type: ignore[list-item]
+
+    def _train_epoch(self, data: Data, order: np.ndarray, batch_size: int, hooks: Any) -> dict[str, float]:
+        scores = self._require_compiled()
+        scores.reset()
+        watched = hooks.watches_batches("train")
+        for step, rows in enumerate(_batches(order, batch_size)):
+            if watched:
+                hooks.on_train_batch_begin(step)
+            self._train_batch(data, rows, scores)
+            if watched:
+                hooks.on_train_batch_end(step, scores.results())
+            if self.stop_training:
+                break
+        return scores.results()
+
+    def _train_batch(self, data: Data, rows: np.ndarray, scores: Scores) -> None:
+        lowered = self._lowered(len(rows), True, True)
+        self._load(lowered, data, rows)
+        self._step += 1
+        loss = lowered.run()
+        scores.update(loss, data, rows, lowered.output)
+        arena = self._arena
+        self.optimizer.apply(arena.values.data, arena.gradients.data, arena.gradients.views)
+
+    def _load(self, lowered: Lowered, data: Data, rows: np.ndarray) -> None:
+        """Gather the batch into the program's buffers."""
+        np.take(data.x, rows, axis=0, out=lowered.x, mode="clip")
+        np.take(data.y, rows, axis=0, out=lowered.targets, mode="clip")
+        scale = self.loss.batch_scale(len(rows))
+        lowered.weights[...] = scale if data.weights is None else data.weights[rows] * scale
+
+    def train_on_batch(
+        self, x: Any, y: Any = None, sample_weight: Any = None, class_weight: Any = None, return_dict: bool = False
+    ) -> Any:
+        """One step of the optimizer on one batch.
+
+        Returns
+        -------
+        float, list of float or dict
+            This batch's loss (before the step) and metrics; the loss alone when there are no metrics.
+        """
+        data = self._prepare(x, y, sample_weight, class_weight)
+        self._start_training()
+        scores = self._require_compiled()
+        scores.reset()
+        self._train_batch(data, np.arange(len(data)), scores)
+        return _as_asked(scores.results(), return_dict)
+
+    # ------------------------------------------------------------------------------ evaluating, predicting
+
+    def evaluate(
+        self,
+        x: Any = None,
+        y: Any = None,
+        batch_size: int | None = None,
+        verbose: Any = "auto",
+        sample_weight: Any = None,
+        callbacks: Any = None,
+        return_dict: bool = False,
+    ) -> Any:
+        """Loss and metrics on data, without training.
+
+        Parameters
+        ----------
+        x, y, sample_weight : array_like
+            As in `fit`.
+        batch_size : int, optional
+            Samples computed at a time.
+        verbose : {"auto", 0, 1, 2}
+        callbacks : list of Callback, optional
+        return_dict : bool
+            Return a dictionary of names and values.
+
+        Returns
+        -------
+        float, list of float or dict
+            The loss, or the loss and the metrics in the order of `metrics_names`.
+        """
+        data = self._prepare(x, y, sample_weight)
+        check_finite(data.x)
+        size = _positive_integer("batch_size", _INFERENCE_BATCH if batch_size is None else batch_size)
+        hooks = CallbackList(callbacks, False, verbose != 0, self, verbose=verbose, steps=-(-len(data) // size))
+        return _as_asked(self._evaluate(data, size, hooks), return_dict)
+
+    def _evaluate(self, data: Data, batch_size: int, hooks: Any) -> dict[str, float]:
+        scores = self._require_compiled().copy()
+        watched = hooks.watches_batches("test")
+        hooks.on_test_begin()
+        for step, rows in enumerate(_batches(np.arange(len(data)), batch_size)):
+            if watched:
+                hooks.on_test_batch_begin(step)
+            lowered = self._lowered(len(rows), False, True)
+            self._load(lowered, data, rows)
+            scores.update(lowered.run(), data, rows, lowered.output)
+            if watched:
+                hooks.on_test_batch_end(step, scores.results())
+        results = scores.results()
+        hooks.on_test_end(results)
+        return results
+
+    def test_on_batch(self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False) -> Any:
+        """Loss and metrics of one batch, without training."""
+        data = self._prepare(x, y, sample_weight)
+        return _as_asked(self._evaluate(data, len(data), CallbackList(model=self)), return_dict)
+
+    def predict(self, x: Any, batch_size: int | None = None, verbose: Any = "auto", callbacks: Any = None) -> np.ndarray:
+        """The model's outputs for any number of samples.
+
+        Parameters
+        ----------
+        x : array_like of shape (n, ...)
+        batch_size : int, optional
+            Samples computed at a time; changes memory use and speed, not the result.
+        verbose : {"auto", 0, 1, 2}
+            Accepted for Keras' sake; predicting prints nothing.
+        callbacks : list of Callback, optional
+
+        Returns
+        -------
+        ndarray of shape (n, ...)
+        """
+        samples = self._samples(x)
+        size = _positive_integer("batch_size", _INFERENCE_BATCH if batch_size is None else batch_size)
+        hooks = CallbackList(callbacks, model=self)
+        out = np.empty((len(samples), *self.output_shape[1:]), self.dtype)
+        hooks.on_predict_begin()
+        for step, start in enumerate(range(0, len(samples), size)):
+            rows = slice(start, min(start + size, len(samples)))
+            hooks.on_predict_batch_begin(step)
+            self._predict_into(out[rows], samples[rows])
+            hooks.on_predict_batch_end(step, {"outputs": out[rows]})
+        hooks.on_predict_end()
+        return out
+
+    def _predict_into(self, out: np.ndarray, samples: np.ndarray) -> None:
+        lowered = self._lowered(len(samples), False, False)
+        lowered.x[...] = samples
+        lowered.program.run_forward()
+        out[...] = lowered.output
+
+    def predict_on_batch(self, x: Any) -> np.ndarray:
+        """The model's outputs for one batch."""
+        return self(x)  # type: ignore[operator]
+
+
+def _batches(order: np.ndarray, size: int) -> Iterator[np.ndarray]:
+    return (order[start : start + size] for start in range(0, len(order), size))
+
+
+def _as_asked(results: dict[str, float], return_dict: bool) -> Any:
+    if return_dict:
+        return results
+    values = list(results.values())
+    return values[0] if len(values) == 1 else values
+
+
+def _positive_integer(name: str, value: Any, least: int = 1) -> int:
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
+        raise ValueError(f"{name} must be an integer of at least {least}, got {value!r}")
+    return int(value)

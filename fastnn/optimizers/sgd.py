@@ -1,0 +1,77 @@
+"""Gradient descent: plain, with momentum, and with Nesterov's momentum."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from fastnn.optimizers.optimizer import Optimizer, check_number, optimizers, update
+from fastnn.optimizers.schedules import LearningRateSchedule
+
+
+@update("p (s), g (s) -> p")
+def sgd(p: np.ndarray, g: np.ndarray, learning_rate: float, weight_decay: float) -> None:
+    """``p = (1 - learning_rate*weight_decay)*p - learning_rate*g``."""
+    p *= 1.0 - learning_rate * weight_decay
+    p -= learning_rate * g
+
+
+@update("p (s), g (s), m (s) -> p, m")
+def sgd_momentum(p: np.ndarray, g: np.ndarray, m: np.ndarray, learning_rate: float, momentum: float, weight_decay: float) -> None:
+    """``m = momentum*m - learning_rate*g``, and p moves by m."""
+    m *= momentum
+    m -= learning_rate * g
+    p *= 1.0 - learning_rate * weight_decay
+    p += m
+
+
+@update("p (s), g (s), m (s) -> p, m")
+def sgd_nesterov(p: np.ndarray, g: np.ndarray, m: np.ndarray, learning_rate: float, momentum: float, weight_decay: float) -> None:
+    """``m = momentum*m - learning_rate*g``, and p moves by ``momentum*m - learning_rate*g``."""
+    m *= momentum
+    m -= learning_rate * g
+    p *= 1.0 - learning_rate * weight_decay
+    p += momentum * m - learning_rate * g
+
+
+@optimizers.register()
+class SGD(Optimizer):
+    """Gradient descent.
+
+    Parameters
+    ----------
+    learning_rate : float or LearningRateSchedule
+    momentum : float
+        In [0, 1]; 0 is plain gradient descent.
+    nesterov : bool
+        Whether the step looks ahead along the momentum.
+    **options
+        Those of :class:`Optimizer`.
+
+    Raises
+    ------
+    ValueError
+        When an argument is outside its range.
+
+    References
+    ----------
+    I. Sutskever et al., "On the importance of initialization and momentum in deep learning", ICML 2013, equations 1 to 4.
+    """
+
+    def __init__(
+        self,
+        learning_rate: float | LearningRateSchedule = 0.01,
+        momentum: float = 0.0,
+        nesterov: bool = False,
+        *,
+        name: str = "SGD",
+        **options: Any,
+    ):
+        super().__init__(learning_rate, name=name, **options)
+        self.momentum = check_number("momentum", momentum, high=np.nextafter(1.0, 2.0))
+        self.nesterov = nesterov
+        if self.momentum:
+            self.op, self.slot_names = (sgd_nesterov if nesterov else sgd_momentum), ("momentum",)
+        else:
+            self.op = sgd

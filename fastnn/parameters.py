@@ -1,0 +1,117 @@
+"""Parameters, and the flat vectors that hold those of a whole model."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+
+from fastnn.memory import ALIGNMENT, aligned_zeros
+from fastnn.regularizers import L1L2
+
+
+class Parameter:
+    """A weight array of a layer; a view of its model's flat vector once the model is compiled.
+
+    Attributes
+    ----------
+    name : str
+        As Keras names it: ``"kernel"``, ``"bias"``, ``"gamma"``, ...
+    value : ndarray
+        The numbers; assign through :meth:`assign`, so that the model sees the change.
+    grad : ndarray or None
+        The loss's gradient, of the same shape; None for what isn't trained and before the model is compiled.
+    regularizer : L1L2 or None
+    trainable : bool
+    """
+
+    def __init__(self, name: str, value: np.ndarray, regularizer: L1L2 | None = None, trainable: bool = True):
+        self.name = name
+        self.value = value
+        self.grad: np.ndarray | None = None
+        self.regularizer = regularizer
+        self.trainable = trainable
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self.value.shape
+
+    @property
+    def dtype(self) -> np.dtype:
+        return self.value.dtype
+
+    def numpy(self) -> np.ndarray:
+        """A copy of the numbers."""
+        return self.value.copy()
+
+    def assign(self, value: object) -> None:
+        """Copy `value` in.
+
+        Raises
+        ------
+        ValueError
+            When its shape differs.
+        """
+        given = np.asarray(value)
+        if given.shape != self.shape:
+            raise ValueError(f"parameter {self.name!r} has shape {self.shape}, got {given.shape}")
+        self.value[...] = given
+
+    def __array__(self, dtype: object = None, copy: bool | None = None) -> np.ndarray:
+        if copy is False:
+            raise ValueError("a parameter is only given as a copy; use .value for the array itself")
+        return np.array(self.value, dtype=dtype)  # type: ignore[call-overload]
+
+    def __repr__(self) -> str:
+        return f"<Parameter {self.name} {self.shape} {self.dtype}>"
+
+
+class FlatVector:
+    """One aligned vector with a view a parameter, each starting on a cache line; the gaps between them stay zero.
+
+    Parameters
+    ----------
+    shapes : iterable of tuple of int
+    dtype : dtype
+
+    Attributes
+    ----------
+    data : ndarray of shape (size,)
+    views : list of ndarray
+        The pieces of `data`, in the order and the shapes given.
+    """
+
+    def __init__(self, shapes: Iterable[tuple[int, ...]], dtype: object):
+        self.shapes = list(shapes)
+        step = ALIGNMENT // np.dtype(dtype).itemsize  # type: ignore[call-overload]
+        self._starts = np.cumsum([0] + [-(-int(np.prod(s)) // step) * step for s in self.shapes])
+        self.data = aligned_zeros(int(self._starts[-1]), dtype)
+        self.views = list(self.split(self.data))
+
+    def split(self, vector: np.ndarray) -> Iterator[np.ndarray]:
+        """The views of another vector of the same layout, an optimizer's slot for instance."""
+        for start, shape in zip(self._starts, self.shapes, strict=False):
+            yield vector[start : start + int(np.prod(shape))].reshape(shape)
+
+
+class Arena:
+    """The trainable parameters of a model in one flat vector, their gradients in another of the same layout.
+
+    Making one moves the parameters: each keeps its numbers, and its ``value`` and ``grad`` become views. A parameter
+    that a second model then takes over leaves the first arena, which :meth:`holds` tells.
+    """
+
+    def __init__(self, parameters: Iterable[Parameter], dtype: object):
+        self.parameters = list(parameters)
+        shapes = [p.shape for p in self.parameters]
+        self.values, self.gradients = FlatVector(shapes, dtype), FlatVector(shapes, dtype)
+        for parameter, value, grad in zip(self.parameters, self.values.views, self.gradients.views, strict=True):
+            value[...] = parameter.value
+            parameter.value, parameter.grad = value, grad
+
+    def holds(self, parameters: Iterable[Parameter]) -> bool:
+        """Whether exactly these parameters live here."""
+        given = list(parameters)
+        return len(given) == len(self.parameters) and all(
+            p is q and p.value is view for p, q, view in zip(given, self.parameters, self.values.views, strict=True)
+        )

@@ -1,0 +1,246 @@
+import inspect
+import json
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fastnn import initializers as init
+from fastnn.random import set_random_seed
+
+MEMBERS = init.initializers.members
+RANDOM = {name: c for name, c in MEMBERS.items() if issubclass(c, init.RandomInitializer)}
+CUT = math.erf(math.sqrt(2))  # probability of |z| < 2
+
+
+def normal_cdf(z):
+    return 0.5 * (1 + np.vectorize(math.erf)(np.asarray(z) / math.sqrt(2)))
+
+
+def truncated_cdf(z):
+    return np.clip((normal_cdf(z) - normal_cdf(-2)) / CUT, 0, 1)
+
+
+def uniform_cdf(z):
+    return np.clip((z / math.sqrt(3) + 1) / 2, 0, 1)
+
+
+def assert_follows(sample, cdf):
+    """Kolmogorov-Smirnov: the largest distance of the two CDFs is below the limit of probability 1e-6."""
+    x = np.sort(sample.ravel())
+    n = x.size
+    theory, steps = cdf(x), np.arange(n + 1) / n
+    distance = max((steps[1:] - theory).max(), (theory - steps[:-1]).max())
+    assert distance < math.sqrt(math.log(2 / 1e-6) / 2 / n)
+
+
+def test_zeros_ones_constant():
+    np.testing.assert_array_equal(init.Zeros()((2, 3)), np.zeros((2, 3)))
+    np.testing.assert_array_equal(init.Ones()((2, 3)), np.ones((2, 3)))
+    np.testing.assert_array_equal(init.Constant(2.5)((4,)), np.full(4, 2.5))
+    np.testing.assert_array_equal(init.Constant([1, 2])((3, 2)), [[1, 2]] * 3)
+    with pytest.raises(ValueError, match="broadcast"):
+        init.Constant([1, 2, 3])((2, 2))
+
+
+@pytest.mark.parametrize("name", MEMBERS)
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("shape", [(3, 5), (5, 3), (2, 3, 4), (0, 4), (4, 0), (1, 1)])
+def test_shape_dtype_and_layout(name, dtype, shape):
+    a = MEMBERS[name]()(shape, dtype)
+    assert a.shape == shape and a.dtype == dtype and a.flags.c_contiguous and a.flags.writeable
+
+
+@pytest.mark.parametrize("name", sorted(set(MEMBERS) - {"Orthogonal"}))
+def test_vectors_and_scalars(name):
+    assert MEMBERS[name]()((7,)).shape == (7,)
+    assert MEMBERS[name]()(()).shape == ()
+
+
+@pytest.mark.parametrize("name", RANDOM)
+def test_seed_decides(name):
+    make = RANDOM[name]
+    first = make(seed=3)((6, 4))
+    np.testing.assert_array_equal(first, make(seed=3)((6, 4)))
+    assert not np.array_equal(first, make(seed=4)((6, 4)))
+    one = make(seed=3)
+    np.testing.assert_array_equal(one((6, 4)), one((6, 4)))
+    np.testing.assert_array_equal(first, make(seed=3)((6, 4), "float64").astype("float32"))
+
+
+@pytest.mark.parametrize("name", RANDOM)
+def test_process_seed_decides_without_a_seed(name):
+    draws = []
+    for _ in range(2):
+        set_random_seed(11)
+        made = RANDOM[name]()
+        draws.append([made((6, 4)), made((6, 4))])
+    np.testing.assert_array_equal(draws[0], draws[1])
+    assert not np.array_equal(*draws[0])
+
+
+@pytest.mark.parametrize(
+    ("made", "mean", "scale", "cdf"),
+    [
+        (init.RandomNormal(1.5, 0.2, seed=1), 1.5, 0.2, normal_cdf),
+        (init.TruncatedNormal(-1.0, 0.3, seed=1), -1.0, 0.3, truncated_cdf),
+        (init.RandomUniform(2.0, 5.0, seed=1), 3.5, 1.5 / math.sqrt(3), uniform_cdf),
+        (init.RandomNormal(seed=2), 0, 0.05, normal_cdf),
+        (init.TruncatedNormal(seed=2), 0, 0.05, truncated_cdf),
+        (init.RandomUniform(seed=2), 0, 0.05 / math.sqrt(3), uniform_cdf),
+    ],
+)
+def test_distribution(made, mean, scale, cdf):
+    assert_follows((made((100, 200), "float64") - mean) / scale, cdf)
+
+
+SCALED = {
+    "GlorotUniform": (lambda i, o: 2 / (i + o), "uniform"),
+    "GlorotNormal": (lambda i, o: 2 / (i + o), "truncated_normal"),
+    "HeUniform": (lambda i, o: 2 / i, "uniform"),
+    "HeNormal": (lambda i, o: 2 / i, "truncated_normal"),
+    "LecunUniform": (lambda i, o: 1 / i, "uniform"),
+    "LecunNormal": (lambda i, o: 1 / i, "truncated_normal"),
+}
+
+
+def scaled_cdf(distribution):
+    cut_stddev = math.sqrt(1 - 4 * math.exp(-2) / math.sqrt(2 * math.pi) / CUT)
+    return {
+        "uniform": uniform_cdf,
+        "truncated_normal": lambda z: truncated_cdf(z * cut_stddev),
+        "untruncated_normal": normal_cdf,
+    }[distribution]
+
+
+def test_every_fixed_scaling_is_tested():
+    assert set(SCALED) == {n for n, c in MEMBERS.items() if issubclass(c, init.VarianceScaling)} - {"VarianceScaling"}
+
+
+@pytest.mark.parametrize("name", SCALED)
+def test_fixed_scalings(name):
+    variance, distribution = SCALED[name]
+    a = MEMBERS[name](seed=5)((80, 300), "float64")
+    assert_follows(a / math.sqrt(variance(80, 300)), scaled_cdf(distribution))
+    assert a.var() == pytest.approx(variance(80, 300), rel=0.05)
+
+
+@pytest.mark.parametrize("distribution", ["uniform", "truncated_normal", "untruncated_normal"])
+@pytest.mark.parametrize(("mode", "fan"), [("fan_in", 80), ("fan_out", 300), ("fan_avg", 190)])
+def test_variance_scaling(distribution, mode, fan):
+    a = init.VarianceScaling(3.0, mode, distribution, seed=6)((80, 300), "float64")
+    assert_follows(a / math.sqrt(3.0 / fan), scaled_cdf(distribution))
+
+
+def test_glorot_uniform_bound():
+    limit = math.sqrt(6 / 150)
+    a = init.GlorotUniform(seed=0)((50, 100))
+    assert 0.99 * limit < np.abs(a).max() <= np.float32(limit)
+
+
+@pytest.mark.parametrize(
+    ("shape", "fans"), [((), (1, 1)), ((7,), (7, 7)), ((3, 5), (3, 5)), ((2, 3, 5), (6, 10)), ((2, 2, 3, 5), (12, 20))]
+)
+def test_fans(shape, fans):
+    assert init.compute_fans(shape) == fans
+
+
+@given(st.integers(1, 12), st.integers(1, 12), st.floats(0.1, 3))
+def test_orthogonal_is_orthogonal(rows, columns, gain):
+    a = init.Orthogonal(gain, seed=rows)((rows, columns), "float64")
+    gram = a.T @ a if rows >= columns else a @ a.T
+    np.testing.assert_allclose(gram, gain**2 * np.eye(min(rows, columns)), atol=1e-13 * gain**2)
+
+
+def test_orthogonal_in_more_dimensions():
+    flat = init.Orthogonal(seed=1)((3, 4, 5), "float64").reshape(12, 5)
+    np.testing.assert_allclose(flat.T @ flat, np.eye(5), atol=1e-14)
+
+
+def test_orthogonal_is_uniform():
+    """The first column of a Haar matrix is a uniform direction: in three dimensions each entry is uniform on [-1, 1]."""
+    set_random_seed(2)
+    entries = np.array([init.Orthogonal()((3, 3), "float64")[0, 0] for _ in range(2000)])
+    assert_follows(entries * math.sqrt(3), uniform_cdf)
+
+
+def test_orthogonal_needs_a_matrix():
+    with pytest.raises(ValueError, match="two dimensions"):
+        init.Orthogonal()((3,))
+
+
+@pytest.mark.parametrize("name", MEMBERS)
+def test_config_round_trip(name):
+    made = MEMBERS[name](seed=9) if name in RANDOM else MEMBERS[name]()
+    again = init.get(json.loads(json.dumps({"class_name": name, "config": made.get_config()})))
+    assert type(again) is type(made)
+    np.testing.assert_array_equal(again((4, 3)), made((4, 3)))
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("glorot_uniform", init.GlorotUniform),
+        ("lecun_normal", init.LecunNormal),
+        ("he_normal", init.HeNormal),
+        ("zeros", init.Zeros),
+        ("normal", init.RandomNormal),
+        ("uniform", init.RandomUniform),
+        ("TruncatedNormal", init.TruncatedNormal),
+        (init.Ones, init.Ones),
+    ],
+)
+def test_get(name, kind):
+    assert type(init.get(name)) is kind
+
+
+def test_get_refuses():
+    with pytest.raises(ValueError, match="glorot_uniform"):
+        init.get("glorot_unifrom")
+    with pytest.raises(TypeError, match="initializer"):
+        init.get(3)
+
+
+def test_keras_argument_order_and_defaults():
+    defaults = {name: [(p.name, p.default) for p in inspect.signature(c).parameters.values()] for name, c in MEMBERS.items()}
+    assert defaults["RandomNormal"] == defaults["TruncatedNormal"] == [("mean", 0.0), ("stddev", 0.05), ("seed", None)]
+    assert defaults["RandomUniform"] == [("minval", -0.05), ("maxval", 0.05), ("seed", None)]
+    expected = [("scale", 1.0), ("mode", "fan_in"), ("distribution", "truncated_normal"), ("seed", None)]
+    assert defaults["VarianceScaling"] == expected
+    assert defaults["Orthogonal"] == [("gain", 1.0), ("seed", None)]
+
+
+@pytest.mark.parametrize(
+    ("make", "kwargs", "word"),
+    [
+        (init.RandomNormal, {"stddev": -1}, "stddev"),
+        (init.RandomNormal, {"mean": math.nan}, "mean"),
+        (init.RandomNormal, {"stddev": "big"}, "stddev"),
+        (init.RandomUniform, {"minval": 1, "maxval": 0}, "minval"),
+        (init.RandomUniform, {"maxval": math.inf}, "maxval"),
+        (init.VarianceScaling, {"scale": 0}, "scale"),
+        (init.VarianceScaling, {"mode": "fan"}, "fan_avg"),
+        (init.VarianceScaling, {"distribution": "cauchy"}, "uniform"),
+        (init.VarianceScaling, {"distribution": None}, "uniform"),
+        (init.Orthogonal, {"gain": math.nan}, "gain"),
+        (init.HeNormal, {"seed": -1}, "seed"),
+        (init.HeNormal, {"seed": "x"}, "seed"),
+        (init.HeNormal, {"seed": True}, "seed"),
+    ],
+)
+def test_bad_arguments(make, kwargs, word):
+    with pytest.raises((TypeError, ValueError), match=word):
+        make(**kwargs)
+
+
+@pytest.mark.parametrize("shape", [3, "ab", (2.0, 3), (-1, 2), None])
+def test_bad_shapes(shape):
+    with pytest.raises((TypeError, ValueError), match="shape"):
+        init.Zeros()(shape)
+
+
+def test_bad_dtype():
+    with pytest.raises(ValueError, match="float64"):
+        init.Zeros()((2,), "int32")

@@ -1,0 +1,409 @@
+import itertools
+import json
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from fastnn import metrics
+from fastnn.configurable import snake_case
+from fastnn.metrics.metric import metrics as catalogue
+
+RNG = np.random.default_rng(5)
+N = 61
+
+
+def probabilities(rng, n, m):
+    e = rng.exponential(size=(n, m))
+    return (e / e.sum(axis=1, keepdims=True)).astype("float32")
+
+
+def sample(name, rng=RNG, n=N):
+    """Targets and predictions that the metric called `name` takes."""
+    if name in ("BinaryAccuracy", "AUC"):
+        return rng.integers(0, 2, (n, 1)), rng.random((n, 1), "float32")
+    if name == "CategoricalAccuracy":
+        return np.eye(4)[rng.integers(0, 4, n)], probabilities(rng, n, 4)
+    if name == "SparseCategoricalAccuracy":
+        return rng.integers(0, 4, n), probabilities(rng, n, 4)
+    if name == "Accuracy":
+        return rng.integers(0, 3, (n, 2)), rng.integers(0, 3, (n, 2))
+    t = rng.normal(size=(n, 3))
+    return t, (t + 0.3 * rng.normal(size=(n, 3))).astype("float32")
+
+
+JUDGES = [name for name in catalogue.members if name != "Mean"]
+
+
+def closed_form(name, t, y, w):
+    """The value on the whole data at once, straight from its definition."""
+    w = w / w.sum()
+    t, y = np.asarray(t, float), np.asarray(y, float)
+    if name == "R2Score":
+        mean = w @ t
+        return np.mean(1 - w @ (t - y) ** 2 / (w @ (t - mean) ** 2))
+    if name == "AUC":  # probability that a positive ranks above a negative
+        p, q = (t == 1).ravel(), (t == 0).ravel()
+        a, b = y.ravel()[p], y.ravel()[q]
+        above = (a[:, None] > b) + 0.5 * (a[:, None] == b)
+        return (w[p] @ above @ w[q]) / (w[p].sum() * w[q].sum())
+    value = {
+        "Accuracy": lambda: (t == y).mean(axis=1),
+        "BinaryAccuracy": lambda: (t == (y > 0.5)).mean(axis=1),
+        "CategoricalAccuracy": lambda: t.argmax(1) == y.argmax(1),
+        "SparseCategoricalAccuracy": lambda: t == y.argmax(1),
+        "MeanSquaredError": lambda: ((t - y) ** 2).mean(axis=1),
+        "MeanAbsoluteError": lambda: abs(t - y).mean(axis=1),
+        "RootMeanSquaredError": lambda: ((t - y) ** 2).mean(axis=1),
+    }[name]()
+    return math.sqrt(w @ value) if name.startswith("Root") else w @ value
+
+
+def tolerance(name):
+    return {"abs": 0.01} if name == "AUC" else {"rel": 1e-12}  # 200 thresholds bin the ranks
+
+
+@pytest.mark.parametrize("name", JUDGES)
+@pytest.mark.parametrize("weighted", [False, True])
+def test_closed_form(name, weighted):
+    t, y = sample(name)
+    w = RNG.random(N) if weighted else None
+    value = catalogue.members[name]()(t, y, w)
+    assert isinstance(value, float)
+    assert value == pytest.approx(closed_form(name, t, y, np.ones(N) if w is None else w), **tolerance(name))
+
+
+@pytest.mark.parametrize("name", JUDGES)
+@given(cuts=st.lists(st.integers(0, N), max_size=6), weighted=st.booleans(), seed=st.integers(0, 99))
+@settings(max_examples=15, deadline=None)
+def test_batches_give_the_value_of_the_whole(name, cuts, weighted, seed):
+    rng = np.random.default_rng(seed)
+    t, y = sample(name, rng)
+    w = rng.random(N) if weighted else None
+    whole, streamed = catalogue.members[name](), catalogue.members[name]()
+    whole.update_state(t, y, w)
+    for i, j in itertools.pairwise([0, *sorted(cuts), N]):
+        streamed.update_state(t[i:j], y[i:j], None if w is None else w[i:j])
+    assert streamed.result() == pytest.approx(whole.result(), rel=1e-12)
+
+
+@pytest.mark.parametrize("name", JUDGES)
+def test_weights_are_repetitions(name):
+    t, y = sample(name)
+    counts = RNG.integers(0, 4, N)
+    weighted = catalogue.members[name]()(t, y, counts)
+    assert weighted == pytest.approx(catalogue.members[name]()(t.repeat(counts, 0), y.repeat(counts, 0)), rel=1e-12)
+
+
+@pytest.mark.parametrize("name", JUDGES)
+def test_reset_forgets(name):
+    one, (t, y) = catalogue.members[name](), sample(name)
+    first = one(t, y)
+    one(t[::-1], y)
+    one.reset_state()
+    assert one(t, y) == first
+
+
+@pytest.mark.parametrize("name", JUDGES)
+def test_no_data(name):
+    value = catalogue.members[name]().result()
+    assert math.isnan(value) if name == "R2Score" else value == 0
+
+
+@pytest.mark.parametrize("name", JUDGES)
+def test_weights_of_wrong_size_leave_the_state(name):
+    one, (t, y) = catalogue.members[name](), sample(name)
+    before = one(t, y)
+    for w in (np.ones(N - 1), np.ones((1, N)), np.ones((N, 2)), 1.0):
+        with pytest.raises(ValueError, match="sample_weight"):
+            one.update_state(t, y, w)
+    assert one.result() == before
+
+
+@pytest.mark.parametrize("name", JUDGES)
+def test_column_weights(name):
+    t, y = sample(name)
+    w = RNG.random(N)
+    assert catalogue.members[name]()(t, y, w[:, None]) == catalogue.members[name]()(t, y, w)
+
+
+@pytest.mark.parametrize("name", JUDGES)
+def test_wrong_shapes(name):
+    one, (t, y) = catalogue.members[name](), sample(name)
+    for bad in (t[:-1], np.zeros((N, 7)), np.zeros((N, 2, 2, 2)), 0):
+        with pytest.raises(ValueError, match="y_true"):
+            one.update_state(bad, y)
+
+
+def test_vector_targets_match_a_column_of_predictions():
+    t, y = RNG.normal(size=N), RNG.normal(size=(N, 1))
+    for name in ("MeanSquaredError", "MeanAbsoluteError", "R2Score"):
+        kind = catalogue.members[name]
+        assert kind()(t, y) == kind()(t[:, None], y) == kind()(t[:, None], y[:, 0]) == pytest.approx(kind()(t, y[:, 0]), rel=1e-14)
+    labels, p = sample("BinaryAccuracy")
+    assert metrics.BinaryAccuracy()(labels[:, 0], p) == metrics.BinaryAccuracy()(labels, p)
+    labels, p = sample("SparseCategoricalAccuracy")
+    assert metrics.SparseCategoricalAccuracy()(labels[:, None], p) == metrics.SparseCategoricalAccuracy()(labels, p)
+
+
+def test_mean():
+    one = metrics.Mean()
+    assert one(4.0) == 4
+    assert one([1.0, 1.0, 2.0]) == 2
+    assert one(8.0, sample_weight=4) == 5
+    assert one.name == "mean"
+
+
+def test_small_integers_do_not_wrap():
+    assert metrics.MeanSquaredError()(np.uint8([[0]]), np.uint8([[200]])) == 40000
+
+
+def test_threshold():
+    t, y = [[1], [0], [1]], [[0.35], [0.25], [0.2]]
+    assert metrics.BinaryAccuracy(threshold=0.3)(t, y) == pytest.approx(2 / 3)
+    for bad in (0, 1, -0.5, math.nan):
+        with pytest.raises(ValueError, match="threshold"):
+            metrics.BinaryAccuracy(threshold=bad)
+
+
+@pytest.mark.parametrize("offset", [1e6, -1e9])
+def test_r2_does_not_cancel(offset):
+    rng = np.random.default_rng(1)
+    t = rng.integers(-8, 9, 300) / 4
+    y = t + rng.integers(-2, 3, 300) / 8
+    one = metrics.R2Score()
+    for i in range(0, 300, 7):
+        one.update_state(t[i : i + 7] + offset, y[i : i + 7] + offset)
+    assert one.result() == pytest.approx(metrics.R2Score()(t, y), rel=1e-9 if offset == 1e6 else 1e-5)
+
+
+def test_r2_aggregation():
+    t, y = RNG.normal(size=(N, 2)) * [1, 9], RNG.normal(size=(N, 2))
+    each = metrics.R2Score(None)(t, y)
+    spread = ((t - t.mean(0)) ** 2).sum(0)
+    np.testing.assert_allclose(each, 1 - ((t - y) ** 2).sum(0) / spread, rtol=1e-12)
+    assert metrics.R2Score()(t, y) == pytest.approx(each.mean())
+    assert metrics.R2Score("variance_weighted_average")(t, y) == pytest.approx(each @ spread / spread.sum())
+
+
+def test_r2_adjusted():
+    t, y = RNG.normal(size=20), RNG.normal(size=20)
+    plain = metrics.R2Score()(t, y)
+    assert metrics.R2Score(num_regressors=3)(t, y) == pytest.approx(1 - (1 - plain) * 19 / 16)
+    with pytest.warns(UserWarning, match="too few"):
+        assert metrics.R2Score(num_regressors=19)(t, y) == plain
+
+
+def test_r2_of_constant_targets():
+    assert metrics.R2Score()([2.0, 2.0], [2.0, 2.0]) == 1
+    assert metrics.R2Score()([2.0, 2.0], [2.0, 3.0]) == 0
+    assert metrics.R2Score("variance_weighted_average")([[2.0, 2], [2, 2]], [[2.0, 2], [2, 3]]) == 0.5
+
+
+def test_r2_refuses():
+    with pytest.raises(ValueError, match="class_aggregation"):
+        metrics.R2Score("mean")
+    with pytest.raises(ValueError, match="num_regressors"):
+        metrics.R2Score(num_regressors=-1)
+    one = metrics.R2Score()
+    one.update_state(np.zeros((3, 2)), np.zeros((3, 2)))
+    with pytest.raises(ValueError, match="2 outputs"):
+        one.update_state(np.zeros((3, 4)), np.zeros((3, 4)))
+
+
+def counts(t, y, threshold, w):
+    chosen, positive = y > threshold, t == 1
+    return w @ (chosen & positive), w @ (chosen & ~positive), w @ positive, w @ ~positive
+
+
+def curve_points(t, y, thresholds, w):
+    edges = [-1e-7, *thresholds, 1 + 1e-7]
+    return [counts(t, y, threshold, w) for threshold in edges]
+
+
+@pytest.mark.parametrize(("method", "height"), [("interpolation", lambda a, b: (a + b) / 2), ("minoring", min), ("majoring", max)])
+def test_roc_by_direct_counting(method, height):
+    t, y, w = RNG.integers(0, 2, N), RNG.random(N).round(1), RNG.random(N)
+    thresholds = [0.2, 0.35, 0.5, 0.8]
+    points = [(fp / n, tp / p) for tp, fp, p, n in curve_points(t, y, thresholds, w)]
+    area = sum((a[0] - b[0]) * height(a[1], b[1]) for a, b in itertools.pairwise(points))
+    assert metrics.AUC(summation_method=method, thresholds=thresholds)(t, y, w) == pytest.approx(area, rel=1e-12)
+
+
+@pytest.mark.parametrize(("method", "height"), [("minoring", min), ("majoring", max)])
+def test_precision_recall_by_direct_counting(method, height):
+    t, y, w = RNG.integers(0, 2, N), RNG.random(N), RNG.random(N)
+    thresholds = [0.2, 0.35, 0.5, 0.8]
+    points = [(tp / p, tp / (tp + fp) if tp + fp else 0) for tp, fp, p, _ in curve_points(t, y, thresholds, w)]
+    area = sum((a[0] - b[0]) * height(a[1], b[1]) for a, b in itertools.pairwise(points))
+    assert metrics.AUC(curve="PR", summation_method=method, thresholds=thresholds)(t, y, w) == pytest.approx(area, rel=1e-12)
+
+
+def test_precision_recall_interpolation_integrates_the_curve():
+    """Between two thresholds both counts move linearly; integrate precision over recall by fine steps."""
+    t, y = RNG.integers(0, 2, N), RNG.random(N)
+    thresholds = [0.2, 0.35, 0.5, 0.8]
+    points, area = curve_points(t, y, thresholds, np.ones(N)), 0.0
+    for (tp_1, fp_1, p, _), (tp_0, fp_0, _, _) in itertools.pairwise(points):
+        s = (np.arange(20000) + 0.5) / 20000
+        tp, fp = tp_0 + s * (tp_1 - tp_0), fp_0 + s * (fp_1 - fp_0)
+        area += np.mean(tp / (tp + fp)) * (tp_1 - tp_0) / p
+    assert metrics.AUC(curve="PR", thresholds=thresholds)(t, y) == pytest.approx(area, rel=1e-6)
+
+
+@pytest.mark.parametrize("curve", ["ROC", "PR"])
+def test_auc_of_perfect_predictions(curve):
+    assert metrics.AUC(curve=curve)([0, 0, 1, 1], [0.1, 0.2, 0.8, 0.9]) == pytest.approx(1)
+
+
+def test_auc_example():
+    """Four samples, three thresholds: tp 2 1 0, fp 2 0 0."""
+    assert metrics.AUC(num_thresholds=3)([0, 0, 1, 1], [0, 0.5, 0.3, 0.9]) == pytest.approx(0.75)
+
+
+def test_auc_from_logits():
+    t, logits = RNG.integers(0, 2, N), RNG.normal(size=N) * 3
+    assert metrics.AUC(from_logits=True)(t, logits) == pytest.approx(metrics.AUC()(t, 1 / (1 + np.exp(-logits))))
+    assert metrics.AUC(from_logits=True)([0, 1], [-1e4, 1e4]) == 1
+
+
+def test_auc_of_nan_is_nan():
+    for curve in ("ROC", "PR"):
+        assert math.isnan(metrics.AUC(curve=curve)([0, 1, 1], [0.2, math.nan, 0.7]))
+
+
+@pytest.mark.parametrize(
+    ("kwargs", "word"),
+    [
+        ({"num_thresholds": 1}, "num_thresholds"),
+        ({"curve": "roc"}, "ROC"),
+        ({"summation_method": "sum"}, "minoring"),
+        ({"thresholds": [0.2, 1.5]}, "thresholds"),
+    ],
+)
+def test_auc_bad_arguments(kwargs, word):
+    with pytest.raises(ValueError, match=word):
+        metrics.AUC(**kwargs)
+
+
+def test_auc_bad_data():
+    with pytest.raises(ValueError, match="only 0 and 1, got -1"):
+        metrics.AUC()([0, -1], [0.1, 0.2])
+    with pytest.raises(ValueError, match="from_logits"):
+        metrics.AUC()([0, 1], [0.1, 1.2])
+
+
+@pytest.mark.parametrize("name", catalogue.members)
+def test_names_and_config(name):
+    made = catalogue.members[name]()
+    assert made.name == snake_case(name) == metrics.get(name.lower() if name == "AUC" else snake_case(name)).name
+    again = metrics.get(json.loads(json.dumps({"class_name": name, "config": made.get_config()})))
+    assert type(again) is type(made) and again.get_config() == made.get_config()
+    assert catalogue.members[name](name="mine").name == "mine"
+    with pytest.raises(TypeError, match="name"):
+        catalogue.members[name](name=3)
+
+
+def test_configured_auc_round_trip():
+    t, y = sample("AUC")
+    one = metrics.AUC(curve="PR", thresholds=[0.3, 0.6], from_logits=True)
+    again = metrics.AUC.from_config(json.loads(json.dumps(one.get_config())))
+    assert again(t, y) == one(t, y)
+
+
+def test_r2_name():
+    assert metrics.R2Score().name == "r2_score"
+
+
+@pytest.mark.parametrize(
+    ("identifier", "kind", "name"),
+    [
+        ("mse", metrics.MeanSquaredError, "mse"),
+        ("MAE", metrics.MeanAbsoluteError, "MAE"),
+        ("acc", metrics.Accuracy, "acc"),
+        ("accuracy", metrics.Accuracy, "accuracy"),
+        ("AUC", metrics.AUC, "AUC"),
+        (metrics.R2Score, metrics.R2Score, "r2_score"),
+    ],
+)
+def test_get(identifier, kind, name):
+    made = metrics.get(identifier)
+    assert type(made) is kind and made.name == name
+
+
+def test_get_returns_instances_as_they_are():
+    one = metrics.AUC(name="area")
+    assert metrics.get(one) is one
+
+
+def test_get_refuses():
+    with pytest.raises(ValueError, match="mean_squared_error"):
+        metrics.get("mean_squard_error")
+    with pytest.raises(TypeError, match="metric"):
+        metrics.get(3)
+
+
+def test_function_of_one_value_a_sample():
+    def worst(y_true, y_pred):
+        return np.abs(y_true - y_pred).max(axis=1)
+
+    t, y = sample("MeanSquaredError")
+    w = RNG.random(N)
+    one = metrics.get(worst)
+    one.update_state(t[:10], y[:10], w[:10])
+    one.update_state(t[10:], y[10:], w[10:])
+    assert one.name == "worst"
+    assert one.result() == pytest.approx(np.average(worst(t, y), weights=w))
+
+
+def test_function_of_one_number_counts_for_the_batch():
+    one = metrics.get(lambda y_true, y_pred: np.mean(y_pred))
+    one.update_state(np.zeros(3), np.ones(3))
+    one.update_state(np.zeros(1), np.full(1, 5.0))
+    assert one.result() == 2
+
+
+def test_function_of_wrong_shape():
+    def odd(y_true, y_pred):
+        return np.zeros(2)
+
+    with pytest.raises(ValueError, match="odd"):
+        metrics.get(odd)(np.zeros(3), np.zeros(3))
+    with pytest.raises(TypeError, match="fn"):
+        metrics.MeanMetricWrapper(3)
+
+
+@pytest.mark.parametrize(
+    ("t", "y", "kind"),
+    [
+        ((8, 1), (8, 1), metrics.BinaryAccuracy),
+        ((8,), (8, 1), metrics.BinaryAccuracy),
+        ((8,), (8, 3), metrics.SparseCategoricalAccuracy),
+        ((8, 1), (8, 3), metrics.SparseCategoricalAccuracy),
+        ((8, 3), (8, 3), metrics.CategoricalAccuracy),
+    ],
+)
+@pytest.mark.parametrize("name", ["accuracy", "acc", "Accuracy"])
+def test_resolve(t, y, kind, name):
+    made = metrics.resolve(name, t, y)
+    assert type(made) is kind and made.name == name
+
+
+def test_resolve_leaves_others():
+    assert metrics.resolve("mse", (8, 1), (8, 1)).name == "mse"
+    one = metrics.Accuracy()
+    assert metrics.resolve(one, (8, 1), (8, 1)) is one
+    assert type(metrics.resolve("binary_accuracy", (8, 3), (8, 3))) is metrics.BinaryAccuracy
+
+
+@pytest.mark.parametrize("name", JUDGES)
+def test_direction_tells_better_from_worse(name):
+    t, y = sample(name)
+    noisy = np.clip(np.random.default_rng(0).permutation(y), 0, 1) if name == "AUC" else np.random.default_rng(0).permutation(y)
+    good, bad = (
+        catalogue.members[name]()(t, t if name != "SparseCategoricalAccuracy" else np.eye(4)[t]),
+        catalogue.members[name]()(t, noisy),
+    )
+    assert good > bad if catalogue.members[name].direction == "max" else good < bad

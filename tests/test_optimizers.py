@@ -1,0 +1,439 @@
+"""Optimizers: every option against plain-Python transcriptions, clipping, learning rates, both backends alike."""
+
+import inspect
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from fastnn import backend, optimizers
+from fastnn.backend import registry
+from fastnn.memory import ALIGNMENT
+from fastnn.optimizers import SGD, Adagrad, Adam, AdamW, Optimizer, RMSprop
+from fastnn.optimizers.schedules import ExponentialDecay, LearningRateSchedule
+
+OPS = [op for op in registry.values() if op.__module__.startswith("fastnn.optimizers")]
+MEMBERS = list(optimizers.optimizers.members.values())
+compiled_only = pytest.mark.skipif(not any(op.compiled for op in OPS), reason="the compiled kernels are not built")
+every_class = pytest.mark.parametrize("member", MEMBERS, ids=lambda c: c.__name__)
+
+
+@pytest.fixture(params=["numpy", pytest.param("compiled", marks=compiled_only)])
+def each_backend(request):
+    with backend.use(request.param):
+        yield request.param
+
+
+# ------------------------------------------------- one parameter at a time, in plain Python, from Keras' formulas
+
+
+def plain_sgd(o, gradients, p):
+    m = 0.0
+    for lr, g in gradients:
+        p -= lr * (o.weight_decay or 0) * p
+        if not o.momentum:
+            p -= lr * g
+            continue
+        m = o.momentum * m - lr * g
+        p += o.momentum * m - lr * g if o.nesterov else m
+    return p
+
+
+def plain_rmsprop(o, gradients, p):
+    v = a = m = 0.0
+    for lr, g in gradients:
+        p -= lr * (o.weight_decay or 0) * p
+        v = o.rho * v + (1 - o.rho) * g * g
+        a = o.rho * a + (1 - o.rho) * g
+        step = lr * g / math.sqrt((v - a * a if o.centered else v) + o.epsilon)
+        m = o.momentum * m + step
+        p -= m if o.momentum else step
+    return p
+
+
+def plain_adagrad(o, gradients, p):
+    total = o.initial_accumulator_value
+    for lr, g in gradients:
+        p -= lr * (o.weight_decay or 0) * p
+        total += g * g
+        p -= lr * g / math.sqrt(total + o.epsilon)
+    return p
+
+
+def plain_adam(o, gradients, p):
+    m = v = largest = 0.0
+    for t, (lr, g) in enumerate(gradients, start=1):
+        p -= lr * (o.weight_decay or 0) * p
+        m = o.beta_1 * m + (1 - o.beta_1) * g
+        v = o.beta_2 * v + (1 - o.beta_2) * g * g
+        largest = max(largest, v)
+        alpha = lr * math.sqrt(1 - o.beta_2**t) / (1 - o.beta_1**t)
+        p -= alpha * m / (math.sqrt(largest if o.amsgrad else v) + o.epsilon)
+    return p
+
+
+PLAIN = {SGD: plain_sgd, RMSprop: plain_rmsprop, Adagrad: plain_adagrad, Adam: plain_adam, AdamW: plain_adam}
+OPTIONS = [
+    (SGD, {}),
+    (SGD, {"weight_decay": 0.1}),
+    (SGD, {"momentum": 0.9}),
+    (SGD, {"momentum": 0.9, "weight_decay": 0.1}),
+    (SGD, {"momentum": 0.8, "nesterov": True}),
+    (SGD, {"momentum": 0.8, "nesterov": True, "weight_decay": 0.1}),
+    (SGD, {"nesterov": True}),
+    (RMSprop, {}),
+    (RMSprop, {"rho": 0.5, "epsilon": 1e-3, "weight_decay": 0.1}),
+    (RMSprop, {"momentum": 0.7, "weight_decay": 0.1}),
+    (RMSprop, {"centered": True, "weight_decay": 0.1}),
+    (RMSprop, {"centered": True, "momentum": 0.7, "weight_decay": 0.1}),
+    (Adagrad, {}),
+    (Adagrad, {"initial_accumulator_value": 0.0, "epsilon": 1e-2, "weight_decay": 0.1}),
+    (Adam, {}),
+    (Adam, {"beta_1": 0.5, "beta_2": 0.7, "epsilon": 1e-2, "weight_decay": 0.1}),
+    (Adam, {"amsgrad": True, "beta_2": 0.5, "weight_decay": 0.1}),
+    (AdamW, {}),
+    (AdamW, {"weight_decay": 0.5, "amsgrad": True}),
+]
+
+
+def gradient_of(step, size, dtype="float64"):
+    return np.random.default_rng(step).normal(size=size).astype(dtype)
+
+
+@pytest.mark.parametrize(("dtype", "rtol"), [("float64", 1e-12), ("float32", 1e-4)])
+@pytest.mark.parametrize("scheduled", [False, True])
+@pytest.mark.parametrize(("member", "options"), OPTIONS, ids=lambda v: getattr(v, "__name__", None) or "-".join(v) or "plain")
+def test_twenty_steps_follow_the_formulas(member, options, scheduled, dtype, rtol, each_backend):
+    schedule = ExponentialDecay(0.05, 7, 0.5)
+    o = member(schedule if scheduled else 0.05, **options)
+    size = 5
+    p = np.random.default_rng(99).normal(size=size).astype(dtype)
+    start = p.astype(float).tolist()
+    o.build(size, dtype)
+    for step in range(20):
+        o.apply(p, gradient_of(step, size, dtype))
+    rates = [schedule(step) if scheduled else 0.05 for step in range(20)]
+    for i in range(size):
+        gradients = [(rates[step], float(gradient_of(step, size, dtype)[i])) for step in range(20)]
+        assert p[i] == pytest.approx(PLAIN[member](o, gradients, start[i]), rel=rtol, abs=rtol)
+    assert o.iterations == 20
+
+
+def test_every_update_op_is_reached_by_an_option():
+    reached = {member(**options).op.name for member, options in OPTIONS}
+    assert {op.name for op in OPS} == reached | {"clip_by_value", "clip_by_norm"}
+
+
+def test_every_class_has_a_transcription():
+    assert set(PLAIN) == set(MEMBERS)
+
+
+def test_defaults_are_those_of_keras():
+    def defaults(member):
+        return {k: p.default for k, p in inspect.signature(member).parameters.items()}
+
+    base = {"weight_decay": None, "clipnorm": None, "clipvalue": None, "global_clipnorm": None}
+    adam = {"learning_rate": 0.001, "beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-7, "amsgrad": False}
+    assert base.items() <= defaults(SGD).items()
+    assert list(defaults(SGD))[:3] == ["learning_rate", "momentum", "nesterov"]
+    assert defaults(SGD)["learning_rate"] == 0.01
+    assert list(defaults(RMSprop))[:5] == ["learning_rate", "rho", "momentum", "epsilon", "centered"]
+    assert list(defaults(Adam).items())[:5] == list(adam.items())
+    assert list(defaults(AdamW))[:2] == ["learning_rate", "weight_decay"]
+    assert defaults(AdamW)["weight_decay"] == 0.004
+    assert (defaults(Adagrad)["learning_rate"], defaults(Adagrad)["initial_accumulator_value"]) == (0.001, 0.1)
+
+
+# -------------------------------------------------------------------------------------------- slots and state
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "names"),
+    [
+        (SGD(), []),
+        (SGD(momentum=0.9), ["momentum"]),
+        (RMSprop(), ["velocity"]),
+        (RMSprop(centered=True, momentum=0.5), ["velocity", "average_gradient", "momentum"]),
+        (Adagrad(), ["accumulator"]),
+        (Adam(), ["momentum", "velocity"]),
+        (AdamW(amsgrad=True), ["momentum", "velocity", "velocity_hat"]),
+    ],
+    ids=lambda v: getattr(v, "name", ""),
+)
+def test_slots_have_stable_names_and_aligned_vectors(optimizer, names):
+    assert not optimizer.built
+    optimizer.build(13, "float32")
+    assert optimizer.built
+    assert list(optimizer.slots) == names
+    for slot in optimizer.slots.values():
+        assert slot.shape == (13,)
+        assert slot.dtype == np.float32
+        assert slot.ctypes.data % ALIGNMENT == 0
+        assert (slot == (np.float32(0.1) if names == ["accumulator"] else 0)).all()
+
+
+@every_class
+def test_resuming_from_slots_and_iterations_repeats_the_run(member, each_backend):
+    def steps(o, p, which):
+        for step in which:
+            o.apply(p, gradient_of(step, 50))
+        return p
+
+    whole = member(0.1)
+    whole.build(50, "float64")
+    p = steps(whole, np.ones(50), range(3))
+    resumed = optimizers.get(optimizers.serialize(whole))
+    resumed.build(50, "float64")
+    for name, slot in whole.slots.items():
+        resumed.slots[name][:] = slot
+    resumed.iterations = whole.iterations
+    np.testing.assert_array_equal(steps(whole, p.copy(), range(3, 6)), steps(resumed, p.copy(), range(3, 6)))
+
+
+@every_class
+def test_a_parameter_without_gradient_stays(member, each_backend):
+    """The gaps of a flat vector are such: zero, with gradient zero."""
+    o = member(0.1, weight_decay=0.1)
+    o.build(4, "float32")
+    p = np.zeros(4, "float32")
+    for _ in range(3):
+        o.apply(p, np.zeros(4, "float32"))
+    assert not p.any()
+
+
+# --------------------------------------------------------------------------------------------------- clipping
+
+
+def clip(op, g, limit):
+    g = np.array(g)
+    registry[op](g, limit)
+    return g
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_clip_by_value(dtype, each_backend):
+    g = np.array([-2, -0.5, 0, 0.5, 2, math.inf, -math.inf, math.nan], dtype)
+    np.testing.assert_array_equal(clip("clip_by_value", g, 0.5), [-0.5, -0.5, 0, 0.5, 0.5, 0.5, -0.5, math.nan])
+
+
+@pytest.mark.parametrize(
+    ("dtype", "scale"),
+    [("float32", 1.0), ("float32", 1e30), ("float32", 1e-38), ("float64", 1e200), ("float64", 1e308), ("float64", 1e-310)],
+)
+@pytest.mark.parametrize("size", [2, 100])
+def test_clip_by_norm_over_the_whole_range(dtype, scale, size, each_backend):
+    g = np.zeros(size, dtype)
+    g[[0, -1]] = 0.75 * scale, -scale
+    expected = np.zeros(size)
+    expected[[0, -1]] = 0.6, -0.8
+    limit = scale / 1024
+    np.testing.assert_allclose(clip("clip_by_norm", g, limit) / limit, expected, rtol=2e-3 if scale < 1e-37 else 1e-6)
+
+
+def test_clip_by_norm_leaves_small_gradients_as_they_are(each_backend):
+    g = gradient_of(0, 1000)
+    np.testing.assert_array_equal(clip("clip_by_norm", g, np.linalg.norm(g) * 1.001), g)
+    np.testing.assert_array_equal(clip("clip_by_norm", np.zeros(5), 1.0), np.zeros(5))
+    assert clip("clip_by_norm", np.zeros(0), 1.0).size == 0
+
+
+@pytest.mark.parametrize("bad", [math.nan, math.inf])
+def test_clip_by_norm_shows_a_broken_gradient(bad, each_backend):
+    assert np.isnan(clip("clip_by_norm", np.array([1.0, bad, 2.0]), 0.5)).all()
+
+
+def test_each_clip_does_its_own_thing(each_backend):
+    def clipped(**option):
+        g = np.array([3.0, 4.0, 0.0, 12.0])
+        o = SGD(1.0, **option)
+        p = np.zeros(4)
+        o.build(4, "float64")
+        o.apply(p, g, [g[:2].reshape(1, 2), g[2:]])
+        return -p
+
+    np.testing.assert_allclose(clipped(), [3, 4, 0, 12])
+    np.testing.assert_allclose(clipped(clipvalue=3.5), [3, 3.5, 0, 3.5])
+    np.testing.assert_allclose(clipped(clipnorm=10), [3, 4, 0, 10])
+    np.testing.assert_allclose(clipped(global_clipnorm=6.5), [1.5, 2, 0, 6])
+
+
+def test_at_most_one_clip():
+    with pytest.raises(ValueError, match="at most one of clipnorm"):
+        Adam(clipnorm=1.0, clipvalue=1.0)
+    for bad in (0, -1.0, math.nan, "1", True):
+        with pytest.raises(ValueError, match="clipnorm must be"):
+            SGD(clipnorm=bad)
+
+
+# ---------------------------------------------------------------------------------------------- learning rate
+
+
+def test_learning_rate_is_a_float_that_can_be_set():
+    o = SGD(0.1)
+    o.learning_rate = 0.05
+    assert o.learning_rate == 0.05
+    assert o.get_config()["learning_rate"] == 0.05
+    o.learning_rate = np.float32(0.25)
+    assert type(o.learning_rate) is float
+
+
+@every_class
+@pytest.mark.parametrize("bad", [-0.1, math.nan, math.inf, "0.1", None, True, [0.1]])
+def test_bad_learning_rates(member, bad):
+    with pytest.raises(ValueError, match="learning_rate must be"):
+        member(bad)
+    o = member(0.2)
+    with pytest.raises(ValueError, match="learning_rate must be"):
+        o.learning_rate = bad
+    assert o.learning_rate == 0.2
+
+
+def test_a_schedule_gives_the_rate_and_stays_in_the_configuration():
+    schedule = ExponentialDecay(0.1, 10, 0.5)
+    o = Adam(schedule)
+    o.build(1, "float64")
+    assert o.learning_rate == 0.1
+    for _ in range(10):
+        o.apply(np.ones(1), np.ones(1))
+    assert o.learning_rate == pytest.approx(0.05)
+    again = optimizers.get(optimizers.serialize(o))
+    assert again.get_config() == o.get_config()
+    again.iterations = 20
+    assert again.learning_rate == pytest.approx(0.025)
+    with pytest.raises(TypeError, match="follows ExponentialDecay"):
+        o.learning_rate = 0.3
+    o.learning_rate = ExponentialDecay(0.4, 10, 0.5)
+    assert o.learning_rate == pytest.approx(0.2)
+
+
+def test_own_schedules_work_and_plain_functions_are_refused():
+    class Warm(LearningRateSchedule):
+        def __init__(self, top):
+            self.top = top
+
+        def __call__(self, step):
+            return self.top * (step + 1)
+
+    o = SGD(Warm(0.1))
+    o.build(1, "float64")
+    p = np.zeros(1)
+    for _ in range(3):
+        o.apply(p, np.ones(1))
+    assert p[0] == pytest.approx(-0.6)
+    with pytest.raises(TypeError, match="subclass LearningRateSchedule"):
+        SGD(lambda: 0.1)
+
+
+# --------------------------------------------------------------------------- arguments, catalogue, configuration
+
+
+@pytest.mark.parametrize(
+    ("member", "name", "bad"),
+    [
+        (Adam, "beta_1", 1.0),
+        (Adam, "beta_2", -0.1),
+        (AdamW, "beta_2", math.nan),
+        (Adam, "epsilon", 0.0),
+        (Adam, "epsilon", "small"),
+        (AdamW, "weight_decay", -1.0),
+        (SGD, "momentum", 1.5),
+        (SGD, "momentum", "0.9"),
+        (SGD, "weight_decay", math.inf),
+        (RMSprop, "rho", 1.0),
+        (RMSprop, "momentum", -0.1),
+        (Adagrad, "initial_accumulator_value", -0.1),
+    ],
+)
+def test_bad_hyperparameters_are_named(member, name, bad):
+    with pytest.raises(ValueError, match=f"{name} must be a finite number"):
+        member(**{name: bad})
+
+
+@every_class
+def test_what_is_not_implemented_is_not_accepted(member):
+    for name in ("use_ema", "gradient_accumulation_steps", "decay"):
+        with pytest.raises(TypeError, match=name):
+            member(**{name: 1})
+
+
+@every_class
+def test_catalogue_and_configuration(member):
+    for identifier in (member.__name__, member.__name__.lower(), member, {"class_name": member.__name__, "config": {}}):
+        assert type(optimizers.get(identifier)) is member
+    o = member(0.3, weight_decay=0.2, clipnorm=2.0, name="mine")
+    again = optimizers.get(optimizers.serialize(o))
+    assert again.get_config() == o.get_config()
+    assert (again.weight_decay, again.clipnorm, again.name, again.op) == (0.2, 2.0, "mine", o.op)
+    assert optimizers.get(o) is o
+
+
+def test_unknown_optimizers():
+    with pytest.raises(ValueError, match="did you mean"):
+        optimizers.get("adan")
+    with pytest.raises(TypeError, match="expected optimizer"):
+        optimizers.get(3)
+
+
+def test_own_optimizers_get_a_configuration():
+    class Slow(SGD):
+        def __init__(self, learning_rate=0.1, factor=0.5, **options):
+            super().__init__(learning_rate * factor, **options)
+            self.factor = factor
+
+    assert Slow(clipvalue=2.0).get_config()["clipvalue"] == 2.0
+    assert isinstance(Slow(), Optimizer)
+
+
+# ------------------------------------------------------------------------------------------ both backends alike
+
+
+@compiled_only
+@pytest.mark.parametrize(("dtype", "tolerance"), [("float64", 1e-12), ("float32", 1e-5)])
+@pytest.mark.parametrize(("member", "options"), OPTIONS, ids=lambda v: getattr(v, "__name__", None) or "-".join(v) or "plain")
+def test_backends_agree_after_ten_steps(member, options, dtype, tolerance):
+    def trained(name):
+        with backend.use(name):
+            o = member(0.01, **options, global_clipnorm=20.0)
+            p = gradient_of(99, 1003, dtype)
+            o.build(p.size, dtype)
+            for step in range(10):
+                o.apply(p, gradient_of(step, p.size, dtype))
+            return [p, *o.slots.values()]
+
+    for got, expected in zip(trained("compiled"), trained("numpy"), strict=True):
+        np.testing.assert_allclose(got, expected, rtol=tolerance, atol=tolerance)
+
+
+@compiled_only
+@settings(max_examples=50, deadline=None)
+@given(size=st.integers(0, 200), exponent=st.integers(-150, 150), limit=st.floats(1e-3, 1e3), seed=st.integers(0, 100))
+def test_clipping_agrees(size, exponent, limit, seed):
+    g = gradient_of(seed, size) * 10.0**exponent
+    for name in ("clip_by_value", "clip_by_norm"):
+        got, expected = g.copy(), g.copy()
+        registry[name].compiled(got, limit)
+        registry[name].reference(expected, limit)
+        np.testing.assert_allclose(got, expected, rtol=1e-12)
+
+
+def test_centered_rmsprop_survives_a_constant_gradient(each_backend):
+    """The variance is 0 then, and rounding must not make it negative."""
+    o = RMSprop(0.01, centered=True)
+    o.build(64, "float32")
+    p = np.zeros(64, "float32")
+    for _ in range(300):
+        o.apply(p, np.linspace(1, 3e3, 64, dtype="float32"))
+    assert np.isfinite(p).all()
+
+
+@every_class
+@pytest.mark.parametrize("huge", [1e30, math.inf, math.nan])
+def test_broken_gradients_warn_nobody_and_nan_stays_visible(member, huge, each_backend):
+    o = member(0.01)
+    o.build(3, "float32")
+    p = np.ones(3, "float32")
+    o.apply(p, np.array([1, huge, -1], "float32"))
+    assert np.isfinite(p[[0, 2]]).all()
+    assert not (math.isnan(huge) and np.isfinite(p[1]))
