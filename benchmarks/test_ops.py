@@ -20,4 +20,4 @@ SIZES = {
 def test_op(benchmark, op, size, dtype, backend):
     arguments = samples.arguments(op, SIZES[size], dtype, np.random.default_rng(0))
     benchmark.group = f"{op.name} {size} {dtype}"
-    benchmark(op.reference if backend == "numpy" else op.compiled, *arguments)
+    benchmark(op.reference if backend == "numpy" else op.compiled_for(dtype), *arguments)

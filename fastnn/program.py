@@ -3,23 +3,34 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from fastnn import threads
+from fastnn import backend, threads
 from fastnn.backend import Op
 from fastnn.memory import aligned_zeros
 
 
 class Call(NamedTuple):
-    """One op, the arguments it always runs on, and how much work that is (0 where it can't be shared among threads)."""
+    """One op and the arguments it always runs on.
+
+    Attributes
+    ----------
+    op : Op
+    arguments : tuple
+    compiled : callable
+        The op's twin for the program's dtype.
+    work : int
+        How much there is to do, for sharing among threads; 0 where the op can't be shared.
+    """
 
     op: Op
     arguments: tuple[Any, ...]
-    work: int = 0
+    compiled: Callable[..., None]
+    work: int
 
 
 @dataclass
@@ -94,15 +105,19 @@ class Program:
         """The output of an elementwise op, whose backward overwrites the output's gradient with the input's."""
         return self.tensor(*x.features) if x.grad is None else Tensor(aligned_zeros(x.value.shape, self.dtype), x.grad)
 
+    def call(self, op: Op, *arguments: Any) -> Call:
+        """Bind an op to its arguments."""
+        return Call(op, arguments, op.compiled_for(self.dtype) or op.reference, threads.work(op, arguments))
+
     def forward(self, op: Op, *arguments: Any) -> None:
         """Append a call."""
-        self.forward_calls.append(Call(op, arguments, threads.work(op, arguments)))
+        self.forward_calls.append(self.call(op, *arguments))
 
     def backward(self, op: Op, *arguments: Any) -> Call | None:
         """Append the backward of the call just appended; nothing in inference."""
         if not self.training:
             return None
-        call = Call(op, arguments, threads.work(op, arguments))
+        call = self.call(op, *arguments)
         self.backward_calls.append(call)
         return call
 
@@ -121,9 +136,13 @@ class Program:
 
 def run(calls: Iterable[Call]) -> None:
     """Run the calls in order, on the current backend, large ones on several threads."""
-    limit = threads.MINIMUM_WORK if threads.shared() else math.inf
-    for op, arguments, work in calls:
+    if backend.current() == "numpy":
+        for call in calls:
+            call.op.reference(*call.arguments)
+        return
+    limit = threads.MINIMUM_WORK if threads.get_num_threads() > 1 else math.inf
+    for op, arguments, compiled, work in calls:
         if work < limit:
-            op.active(*arguments)
+            compiled(*arguments)
         else:
-            threads.run_shared(op, arguments)
+            threads.run_shared(op, compiled, arguments)

@@ -8,12 +8,12 @@ some tens of microseconds, so only calls of at least `MINIMUM_WORK` multiply-add
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
 
-from fastnn import backend
 from fastnn.backend import Argument, Op
 
 __all__ = ["get_num_threads", "set_num_threads"]
@@ -83,19 +83,14 @@ def work(op: Op, arguments: tuple[Any, ...]) -> int:
     return int(np.prod(list(sizes.values()), dtype=object))
 
 
-def shared() -> bool:
-    """Whether large calls are shared now."""
-    return _count > 1 and backend.current() == "compiled"
-
-
-def run_shared(op: Op, arguments: tuple[Any, ...]) -> None:
-    """Run one call as slices, one a thread; this thread does the first."""
+def run_shared(op: Op, compiled: Callable[..., None], arguments: tuple[Any, ...]) -> None:
+    """Run one call of an op's twin as slices, one a thread; this thread does the first."""
     global _pool
     if _pool is None:
         _pool = ThreadPoolExecutor(_count - 1, thread_name_prefix="fastnn")
     first, *others = _slices(op, arguments, _count)
-    running = [_pool.submit(op.active, *part) for part in others]
-    op.active(*first)
+    running = [_pool.submit(compiled, *part) for part in others]
+    compiled(*first)
     for each in running:
         each.result()
 

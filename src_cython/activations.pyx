@@ -1,17 +1,18 @@
-"""Activations: a rule for the value and a rule for the slope each, in one loop that all share.
+"""Elementwise activations: a rule for the value and a rule for the slope each, in one loop that all share.
 
-An elementwise activation is four short functions: `<name>_value(z, p)`, `<name>_slope(z, a, p)` (p is its parameter, if it has one), and the two
-kernels. `forward` and `backward` are inlined into each kernel, where the rule is a constant: no call is left in the loop, and it vectorises.
+An activation is two short functions, `<name>_value(z, p)` and `<name>_slope(z, a, p)` (p is its parameter, if any), and the two kernels.
+`forward` and `backward` are inlined into each kernel, where the rule is a constant: no call is left in the loop, and it vectorises.
 Every kernel may work in place (a is z, dz is da).
 """
 
 from check cimport expect_matrix
+from inline cimport inline_void
 from real cimport real
 from vmath cimport exp_minus_square, exp_negative, vabs, verfc, vexp, vexpm1, vmax, vsigmoid, vsoftplus, vtanh
 
-cdef inline int forward(
+cdef inline inline_void forward(
     str op, real (*value)(real, real) noexcept nogil, const real[:, ::1] z, real[:, ::1] a, real parameter=0
-) except -1:
+) except *:
     """a = value(z, parameter)."""
     cdef Py_ssize_t i, count = z.shape[0] * z.shape[1]
     expect_matrix(op, "a", a.shape, z.shape[0], z.shape[1])
@@ -19,10 +20,9 @@ cdef inline int forward(
         with nogil:
             for i in range(count):
                 (&a[0, 0])[i] = value((&z[0, 0])[i], parameter)
-    return 0
 
 
-cdef inline int backward(
+cdef inline inline_void backward(
     str op,
     real (*slope)(real, real, real) noexcept nogil,
     const real[:, ::1] z,
@@ -30,7 +30,7 @@ cdef inline int backward(
     const real[:, ::1] da,
     real[:, ::1] dz,
     real parameter=0,
-) except -1:
+) except *:
     """dz = da * slope(z, a, parameter)."""
     cdef Py_ssize_t i, count = z.shape[0] * z.shape[1]
     expect_matrix(op, "a", a.shape, z.shape[0], z.shape[1])
@@ -40,7 +40,6 @@ cdef inline int backward(
         with nogil:
             for i in range(count):
                 (&dz[0, 0])[i] = (&da[0, 0])[i] * slope((&z[0, 0])[i], (&a[0, 0])[i], parameter)
-    return 0
 
 
 cdef inline real linear_value(real z, real p) noexcept nogil:
@@ -55,7 +54,9 @@ def linear(const real[:, ::1] z not None, real[:, ::1] a not None):
     forward[real]("linear", linear_value[real], z, a)
 
 
-def linear_backward(const real[:, ::1] z not None, const real[:, ::1] a not None, const real[:, ::1] da not None, real[:, ::1] dz not None):
+def linear_backward(
+    const real[:, ::1] z not None, const real[:, ::1] a not None, const real[:, ::1] da not None, real[:, ::1] dz not None
+):
     backward[real]("linear_backward", linear_slope[real], z, a, da, dz)
 
 
@@ -71,7 +72,9 @@ def relu(const real[:, ::1] z not None, real[:, ::1] a not None):
     forward[real]("relu", relu_value[real], z, a)
 
 
-def relu_backward(const real[:, ::1] z not None, const real[:, ::1] a not None, const real[:, ::1] da not None, real[:, ::1] dz not None):
+def relu_backward(
+    const real[:, ::1] z not None, const real[:, ::1] a not None, const real[:, ::1] da not None, real[:, ::1] dz not None
+):
     backward[real]("relu_backward", relu_slope[real], z, a, da, dz)
 
 
@@ -87,7 +90,10 @@ def leaky_relu(const real[:, ::1] z not None, real[:, ::1] a not None, double ne
     forward[real]("leaky_relu", leaky_relu_value[real], z, a, <real>negative_slope)
 
 
-def leaky_relu_backward(const real[:, ::1] z not None, const real[:, ::1] a not None, const real[:, ::1] da not None, real[:, ::1] dz not None, double negative_slope):
+def leaky_relu_backward(
+    const real[:, ::1] z not None, const real[:, ::1] a not None, const real[:, ::1] da not None, real[:, ::1] dz not None,
+    double negative_slope,
+):
     backward[real]("leaky_relu_backward", leaky_relu_slope[real], z, a, da, dz, <real>negative_slope)
 
 
@@ -103,11 +109,15 @@ def elu(const real[:, ::1] z not None, real[:, ::1] a not None, double alpha):
     forward[real]("elu", elu_value[real], z, a, <real>alpha)
 
 
-def elu_backward(const real[:, ::1] z not None, const real[:, ::1] a not None, const real[:, ::1] da not None, real[:, ::1] dz not None, double alpha):
+def elu_backward(
+    const real[:, ::1] z not None, const real[:, ::1] a not None, const real[:, ::1] da not None, real[:, ::1] dz not None,
+    double alpha,
+):
     backward[real]("elu_backward", elu_slope[real], z, a, da, dz, <real>alpha)
 
 
 cdef inline real selu_value(real z, real p) noexcept nogil:
+    """1.0507 is the scale, 1.7581 the scale times alpha."""
     return <real>1.0507009873554805 * z if z > 0 else <real>1.7580993408473766 * vexpm1[real](z)
 
 
@@ -119,7 +129,9 @@ def selu(const real[:, ::1] z not None, real[:, ::1] a not None):
     forward[real]("selu", selu_value[real], z, a)
 
 
-def selu_backward(const real[:, ::1] z not None, const real[:, ::1] a not None, const real[:, ::1] da not None, real[:, ::1] dz not None):
+def selu_backward(
+    const real[:, ::1] z not None, const real[:, ::1] a not None, const real[:, ::1] da not None, real[:, ::1] dz not None
+):
     backward[real]("selu_backward", selu_slope[real], z, a, da, dz)
 
 
@@ -135,7 +147,9 @@ def sigmoid(const real[:, ::1] z not None, real[:, ::1] a not None):
     forward[real]("sigmoid", sigmoid_value[real], z, a)
 
 
-def sigmoid_backward(const real[:, ::1] z not None, const real[:, ::1] a not None, const real[:, ::1] da not None, real[:, ::1] dz not None):
+def sigmoid_backward(
+    const real[:, ::1] z not None, const real[:, ::1] a not None, const real[:, ::1] da not None, real[:, ::1] dz not None
+):
     backward[real]("sigmoid_backward", sigmoid_slope[real], z, a, da, dz)
 
 
@@ -151,7 +165,9 @@ def tanh(const real[:, ::1] z not None, real[:, ::1] a not None):
     forward[real]("tanh", tanh_value[real], z, a)
 
 
-def tanh_backward(const real[:, ::1] z not None, const real[:, ::1] a not None, const real[:, ::1] da not None, real[:, ::1] dz not None):
+def tanh_backward(
+    const real[:, ::1] z not None, const real[:, ::1] a not None, const real[:, ::1] da not None, real[:, ::1] dz not None
+):
     backward[real]("tanh_backward", tanh_slope[real], z, a, da, dz)
 
 
@@ -167,7 +183,9 @@ def softplus(const real[:, ::1] z not None, real[:, ::1] a not None):
     forward[real]("softplus", softplus_value[real], z, a)
 
 
-def softplus_backward(const real[:, ::1] z not None, const real[:, ::1] a not None, const real[:, ::1] da not None, real[:, ::1] dz not None):
+def softplus_backward(
+    const real[:, ::1] z not None, const real[:, ::1] a not None, const real[:, ::1] da not None, real[:, ::1] dz not None
+):
     backward[real]("softplus_backward", softplus_slope[real], z, a, da, dz)
 
 
@@ -184,7 +202,9 @@ def softsign(const real[:, ::1] z not None, real[:, ::1] a not None):
     forward[real]("softsign", softsign_value[real], z, a)
 
 
-def softsign_backward(const real[:, ::1] z not None, const real[:, ::1] a not None, const real[:, ::1] da not None, real[:, ::1] dz not None):
+def softsign_backward(
+    const real[:, ::1] z not None, const real[:, ::1] a not None, const real[:, ::1] da not None, real[:, ::1] dz not None
+):
     backward[real]("softsign_backward", softsign_slope[real], z, a, da, dz)
 
 
@@ -201,7 +221,9 @@ def silu(const real[:, ::1] z not None, real[:, ::1] a not None):
     forward[real]("silu", silu_value[real], z, a)
 
 
-def silu_backward(const real[:, ::1] z not None, const real[:, ::1] a not None, const real[:, ::1] da not None, real[:, ::1] dz not None):
+def silu_backward(
+    const real[:, ::1] z not None, const real[:, ::1] a not None, const real[:, ::1] da not None, real[:, ::1] dz not None
+):
     backward[real]("silu_backward", silu_slope[real], z, a, da, dz)
 
 
@@ -211,31 +233,42 @@ cdef inline real gelu_value(real z, real p) noexcept nogil:
 
 cdef inline real gelu_slope(real z, real a, real p) noexcept nogil:
     cdef real x = <real>-0.7071067811865476 * z
-    return <real>0.5 * verfc[real](x) + z * (<real>0.3989422804014327 * exp_minus_square[real](vabs[real](x)))
+    cdef real density = <real>0.3989422804014327 * exp_minus_square[real](vabs[real](x))
+    return <real>0.5 * verfc[real](x) + z * density
 
 
 def gelu(const real[:, ::1] z not None, real[:, ::1] a not None):
     forward[real]("gelu", gelu_value[real], z, a)
 
 
-def gelu_backward(const real[:, ::1] z not None, const real[:, ::1] a not None, const real[:, ::1] da not None, real[:, ::1] dz not None):
+def gelu_backward(
+    const real[:, ::1] z not None, const real[:, ::1] a not None, const real[:, ::1] da not None, real[:, ::1] dz not None
+):
     backward[real]("gelu_backward", gelu_slope[real], z, a, da, dz)
 
 
+cdef inline real gelu_sigmoid(real z) noexcept nogil:
+    """(1 + tanh(u)) / 2 = sigmoid(2 u), u = sqrt(2 / pi) (z + 0.044715 z^3)."""
+    return vsigmoid[real](z * (<real>1.5957691216057308 + <real>0.07135481627260025 * z * z))
+
+
 cdef inline real gelu_tanh_value(real z, real p) noexcept nogil:
-    return z * vsigmoid[real](z * (<real>1.5957691216057308 + <real>0.07135481627260025 * z * z))
+    return z * gelu_sigmoid[real](z)
 
 
 cdef inline real gelu_tanh_slope(real z, real a, real p) noexcept nogil:
-    cdef real s = vsigmoid[real](z * (<real>1.5957691216057308 + <real>0.07135481627260025 * z * z))
-    return s * (<real>1 + z * (<real>1 - s) * (<real>1.5957691216057308 + <real>0.21406444881780076 * z * z))
+    cdef real s = gelu_sigmoid[real](z)
+    cdef real slope_of_twice_u = <real>1.5957691216057308 + <real>0.21406444881780076 * z * z
+    return s * (<real>1 + z * (<real>1 - s) * slope_of_twice_u)
 
 
 def gelu_tanh(const real[:, ::1] z not None, real[:, ::1] a not None):
     forward[real]("gelu_tanh", gelu_tanh_value[real], z, a)
 
 
-def gelu_tanh_backward(const real[:, ::1] z not None, const real[:, ::1] a not None, const real[:, ::1] da not None, real[:, ::1] dz not None):
+def gelu_tanh_backward(
+    const real[:, ::1] z not None, const real[:, ::1] a not None, const real[:, ::1] da not None, real[:, ::1] dz not None
+):
     backward[real]("gelu_tanh_backward", gelu_tanh_slope[real], z, a, da, dz)
 
 
@@ -266,7 +299,9 @@ def mish(const real[:, ::1] z not None, real[:, ::1] a not None):
     forward[real]("mish", mish_value[real], z, a)
 
 
-def mish_backward(const real[:, ::1] z not None, const real[:, ::1] a not None, const real[:, ::1] da not None, real[:, ::1] dz not None):
+def mish_backward(
+    const real[:, ::1] z not None, const real[:, ::1] a not None, const real[:, ::1] da not None, real[:, ::1] dz not None
+):
     backward[real]("mish_backward", mish_slope[real], z, a, da, dz)
 
 
@@ -282,5 +317,7 @@ def exponential(const real[:, ::1] z not None, real[:, ::1] a not None):
     forward[real]("exponential", exponential_value[real], z, a)
 
 
-def exponential_backward(const real[:, ::1] z not None, const real[:, ::1] a not None, const real[:, ::1] da not None, real[:, ::1] dz not None):
+def exponential_backward(
+    const real[:, ::1] z not None, const real[:, ::1] a not None, const real[:, ::1] da not None, real[:, ::1] dz not None
+):
     backward[real]("exponential_backward", exponential_slope[real], z, a, da, dz)

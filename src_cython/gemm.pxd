@@ -12,18 +12,12 @@ Each element of C is one sum in the order of k, whatever its neighbours: sharing
 no bit.
 """
 
-from libc.string cimport memcpy
-
+from inline cimport inline_void
 from real cimport real
 
 
 cdef extern from *:
     """
-    #if defined(_MSC_VER)
-      #define FASTNN_INLINE __forceinline
-    #else
-      #define FASTNN_INLINE __attribute__((always_inline))
-    #endif
     /* rows x (2 vectors of `bytes`/2) accumulators: 24 of 32 registers, 12 of 16. */
     #if defined(__AVX512F__)
       enum { FASTNN_ROWS = 12, FASTNN_BYTES = 128 };
@@ -35,7 +29,6 @@ cdef extern from *:
       enum { FASTNN_ROWS = 6, FASTNN_BYTES = 32 };
     #endif
     """
-    ctypedef void inline_void "FASTNN_INLINE void"
     enum:
         ROWS "FASTNN_ROWS"
         BYTES "FASTNN_BYTES"

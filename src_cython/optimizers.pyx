@@ -136,12 +136,8 @@ def rmsprop_momentum(
 
 
 cdef inline real variance(real v, real a) noexcept nogil:
-    """v - a**2, but not below 0: rounding can make it negative, whose root would be NaN for the rest of the run.
-
-    Using the square twice also keeps the compiler from fusing it with the subtraction in some places only.
-    """
-    cdef real square = a * a
-    return vmax(v, square) - square
+    """v - a**2, but not below 0: rounding can make it negative, whose root would be NaN for the rest of the run."""
+    return vmax(v - a * a, <real>0)
 
 
 def rmsprop_centered(
@@ -155,7 +151,7 @@ def rmsprop_centered(
     double weight_decay,
 ):
     cdef real rate = <real>learning_rate, keep = <real>(1 - learning_rate * weight_decay)
-    cdef real new = <real>(1 - rho), eps = <real>epsilon
+    cdef real new = <real>(1 - rho), eps = <real>epsilon, deviation
     cdef Py_ssize_t i
     expect("rmsprop_centered", "g", g.shape[0], p.shape[0], "entries")
     expect("rmsprop_centered", "v", v.shape[0], p.shape[0], "entries")
@@ -164,7 +160,8 @@ def rmsprop_centered(
         for i in range(p.shape[0]):
             v[i] += (g[i] * g[i] - v[i]) * new
             a[i] += (g[i] - a[i]) * new
-            p[i] = keep * p[i] - rate * g[i] / root(variance(v[i], a[i]) + eps)
+            deviation = root(variance(v[i], a[i]) + eps)  # before keep * p, which a branch would part from its sum
+            p[i] = keep * p[i] - rate * g[i] / deviation
 
 
 def rmsprop_centered_momentum(
@@ -180,7 +177,7 @@ def rmsprop_centered_momentum(
     double weight_decay,
 ):
     cdef real rate = <real>learning_rate, keep = <real>(1 - learning_rate * weight_decay), inertia = <real>momentum
-    cdef real new = <real>(1 - rho), eps = <real>epsilon
+    cdef real new = <real>(1 - rho), eps = <real>epsilon, deviation
     cdef Py_ssize_t i
     expect("rmsprop_centered_momentum", "g", g.shape[0], p.shape[0], "entries")
     expect("rmsprop_centered_momentum", "v", v.shape[0], p.shape[0], "entries")
@@ -190,7 +187,8 @@ def rmsprop_centered_momentum(
         for i in range(p.shape[0]):
             v[i] += (g[i] * g[i] - v[i]) * new
             a[i] += (g[i] - a[i]) * new
-            m[i] = inertia * m[i] + rate * g[i] / root(variance(v[i], a[i]) + eps)
+            deviation = root(variance(v[i], a[i]) + eps)
+            m[i] = inertia * m[i] + rate * g[i] / deviation
             p[i] = keep * p[i] - m[i]
 
 

@@ -73,7 +73,9 @@ def softmax(const real[:, ::1] z not None, real[:, ::1] a not None):
                 softmax_rows[real](&z[i, 0], &a[i, 0], min(rows, n - i), m)
 
 
-def softmax_backward(const real[:, ::1] z not None, const real[:, ::1] a not None, const real[:, ::1] da not None, real[:, ::1] dz not None):
+def softmax_backward(
+    const real[:, ::1] z not None, const real[:, ::1] a not None, const real[:, ::1] da not None, real[:, ::1] dz not None
+):
     cdef Py_ssize_t i, j, m = z.shape[1]
     cdef real mean
     check_backward[real]("softmax_backward", z, a, da, dz)
@@ -130,7 +132,9 @@ cdef void log_softmax_backward_rows(const real *a, const real *da, real *dz, Py_
                 dz[start + i * width + j] = da[start + i * width + j] - e[i * width + j] * total[i]
 
 
-def log_softmax_backward(const real[:, ::1] z not None, const real[:, ::1] a not None, const real[:, ::1] da not None, real[:, ::1] dz not None):
+def log_softmax_backward(
+    const real[:, ::1] z not None, const real[:, ::1] a not None, const real[:, ::1] da not None, real[:, ::1] dz not None
+):
     cdef Py_ssize_t i, n = z.shape[0], m = z.shape[1], rows = tile_rows(n, m)
     check_backward[real]("log_softmax_backward", z, a, da, dz)
     if n and m:

@@ -1,9 +1,11 @@
 """Elementary functions that GCC vectorises: inline, branch-free, one source for float32 and float64.
 
-Accuracy: float32 within 2 ulp, float64 within 4 ulp over the whole range, with and without fused multiply-add; denormals, infinities and NaN included
-(tests/test_special.py). Method: Cody and Waite's argument reduction, then a minimax polynomial on the reduced range; the polynomials are our own
-Remez fits, each with its interval and largest relative error beside it. Selects are written `bound if x > bound else x`, so that NaN passes through.
-Rules for float and double stand side by side only where constants differ.
+Accuracy: float32 within 2 ulp, float64 within 4 ulp over the whole range (erfc 4, sigmoid and softplus 3 ulp in float32), with and without
+fused multiply-add; denormals, infinities and NaN included (tests/test_special.py).
+Method: Cody and Waite's argument reduction, then a minimax polynomial on the reduced range; the polynomials are our own Remez fits, each
+with its interval and largest relative error beside it. Selects are written `bound if x > bound else x`, so that NaN passes through.
+Rules for float and double stand side by side only where constants differ. Every literal is cast, whole numbers too: Cython writes a bare 2
+as 2.0, and one double in an expression makes all of it double.
 """
 
 from libc.math cimport INFINITY, NAN
@@ -177,10 +179,10 @@ cdef inline real tanh_tail(real z) noexcept nogil:
 
 
 cdef inline real vtanh(real x) noexcept nogil:
-    """tanh x by the addition theorem: |x| = n ln 2 / 2 + r, w = tanh r, p = 2^n, tanh |x| = ((p - 1) + (p + 1) w) / ((p + 1) + (p - 1) w).
+    """tanh |x| = ((p - 1) + (p + 1) w) / ((p + 1) + (p - 1) w), the addition theorem for |x| = n ln 2 / 2 + r, w = tanh r, p = 2^n.
 
-    Two things hold float32 under 2 ulp (1.74 over all numbers; 2.7 without). n is rounded down a little, so that n = 0 reaches to 0.25, where
-    the numerator would cancel. The denominator is numerator + 2 (1 - w), so that the numerator's rounding hardly counts where tanh is near 1.
+    Two things hold float32 under 2 ulp (at most 1.74; 2.7 without). n is rounded down a little, so that n = 0 reaches to 0.25, where
+    the numerator would cancel. The denominator is numerator + 2 (1 - w): the numerator's rounding then hardly counts where tanh is near 1.
     """
     cdef real one = <real>(10 if real is float else 20)
     cdef real unit = magic[real](<real>0.5)
@@ -296,8 +298,8 @@ cdef inline real erf_small(real x) noexcept nogil:
     else:
         return x + x * poly4[real](
             z, 0.12837916709551257, -0.3761263890318361629, 0.1128379167094671846, -0.02686617064310162674,
-            poly4[real](z, 0.005223977600254204538, -0.0008548325195486587207, 0.0001205525004528652243, -0.00001492322461299178512,
-                        1.641626651624946526e-6 + z * (-1.582175509355534773e-7 + z * 1.106021705418205918e-8)))
+            poly4[real](z, 0.005223977600254204538, -0.0008548325195486587207, 0.0001205525004528652243,
+                        -0.00001492322461299178512, 1.641626651624946526e-6 + z * (-1.582175509355534773e-7 + z * 1.106021705418205918e-8)))
 
 
 cdef inline real scaled_erfc(real x) noexcept nogil:
@@ -322,8 +324,8 @@ cdef inline real scaled_erfc(real x) noexcept nogil:
                     q, -0.004215019907253562919, -0.0003022678782960860623, 0.0005643844155389594436, -0.0001215124101298541932,
                     poly4[real](
                         q, -0.00004278223073385011664, 0.00002426086919837963264, 2.32833125034703614e-6, -3.814197864850277697e-6,
-                        poly4[real](q, -4.430419095617796507e-8, 5.998520462942496434e-7, -7.852119729043748407e-9, -9.275781429801598588e-8,
-                                    5.393159555799986343e-10 + q * 1.030625328191356959e-8))))) / (<real>1 + <real>2 * x)
+                        poly4[real](q, -4.430419095617796507e-8, 5.998520462942496434e-7, -7.852119729043748407e-9,
+                                    -9.275781429801598588e-8, 5.393159555799986343e-10 + q * 1.030625328191356959e-8))))) / (<real>1 + <real>2 * x)
 
 
 cdef inline real erfc_end(real x) noexcept nogil:

@@ -65,6 +65,10 @@ def houses(n=300, seed=0):
     return [["area", "rooms", "price"], *([f"{a:.2f}", r, f"{3000 * a + 20000 * r:.1f}"] for a, r in zip(area, rooms, strict=True))]
 
 
+def epochs(model):
+    return model.metadata["results"]["training"]["epochs"]
+
+
 # ------------------------------------------------------------------------------------------------- the command itself
 
 
@@ -176,12 +180,12 @@ def test_the_same_seed_gives_the_same_model(fastnn_command):
         (["--no-batch-norm"], lambda m: "BatchNormalization" not in [type(layer).__name__ for layer in m.layers]),
         (["--optimizer", "sgd", "--lr", "0.05"], lambda m: type(m.optimizer).__name__ == "SGD"),
         (["--dtype", "float64"], lambda m: m.dtype == "float64" and m.get_weights()[0].dtype == np.float64),
-        (["--validation", "0"], lambda m: "validation" not in m.metadata["rows"] and m.metadata["results"]["epochs"] == 5),
+        (["--validation", "0"], lambda m: "validation" not in m.metadata["rows"] and epochs(m) == 5),
         (["--test", "0"], lambda m: "test" not in m.metadata["rows"] and "validation" in m.metadata["results"]),
         (["--test", "0", "--validation", "0"], lambda m: set(m.metadata["rows"]) == {"train"}),
         (["--test", "0.5"], lambda m: abs(m.metadata["rows"]["test"] - 100) <= 1),
-        (["--early-stopping", "0"], lambda m: m.metadata["results"]["epochs"] == 5),
-        (["--epochs", "500", "--early-stopping", "1", "--lr", "0.05"], lambda m: m.metadata["results"]["epochs"] < 500),
+        (["--early-stopping", "0"], lambda m: epochs(m) == 5),
+        (["--epochs", "500", "--early-stopping", "1", "--lr", "0.05"], lambda m: epochs(m) < 500),
         (["--target", "city"], lambda m: m.metadata["target"] == "city" and m.output_shape[1] == 3),
         (["--target", "age", "--task", "regression"], None),
         (["--threads", "1"], lambda m: True),
@@ -189,7 +193,9 @@ def test_the_same_seed_gives_the_same_model(fastnn_command):
 )
 def test_options(fastnn_command, options, check):
     write("people.csv", people())
+    threads = fastnn.get_num_threads()
     status, _, err = fastnn_command("train", "people.csv", *QUICK, *options)
+    fastnn.set_num_threads(threads)
     if check is None:
         assert status == 2 and "the target 'age' is missing" in err
         return
@@ -202,6 +208,12 @@ def test_the_task_can_be_chosen(fastnn_command):
     for task, expected in (("auto", "classification"), ("classification", "classification"), ("regression", "regression")):
         assert fastnn_command("train", "stars.csv", "--task", task, *QUICK)[0] == 0
         assert load_model("model.fnn").metadata["task"] == expected
+
+
+def test_tables_of_a_few_rows_are_enough(fastnn_command):
+    write("few.csv", [["x", "kind"], *([i, "abc"[i % 3]] for i in range(9))])
+    assert fastnn_command("train", "few.csv", *QUICK)[0] == 0
+    assert load_model("model.fnn").metadata["rows"] == {"train": 5, "test": 3, "validation": 1}
 
 
 def test_many_whole_numbers_are_regression(fastnn_command):
@@ -228,7 +240,7 @@ def test_arrays_with_a_test_part(fastnn_command):
     assert fastnn_command("train", "data.npz", *QUICK)[0] == 0
     assert load_model("model.fnn").metadata["rows"] == {"train": 54, "test": 40, "validation": 6}
     status, _, err = fastnn_command("train", "data.npz", *QUICK, "--test", "0.2")
-    assert status == 2 and "its own test part" in err
+    assert status == 2 and "data.npz: comes with its own test part" in err
 
 
 def test_learning_curves_are_drawn(fastnn_command):
@@ -253,7 +265,7 @@ def test_ctrl_c_keeps_the_best_model_so_far(fastnn_command, monkeypatch):
     write("people.csv", people())
     status, out, err = fastnn_command("train", "people.csv", *QUICK)
     assert status == 130 and not err and "interrupted: the best model so far" in out
-    assert load_model("model.fnn").metadata["results"]["best_epoch"] <= 4
+    assert load_model("model.fnn").metadata["results"]["training"]["best epoch"] <= 4
     assert fastnn_command("predict", "model.fnn", "people.csv")[0] == 0
 
 
@@ -302,8 +314,8 @@ TABLES = {
     [
         (["train", "absent.csv"], "absent.csv: no such file; expected digits, mnist"),
         (["train", "."], "this is a folder"),
-        (["train", "one class only.csv"], r"one class only.csv: the target 'b' is always yes.*only one class"),
-        (["train", "constant.csv"], "always 0.5"),
+        (["train", "one class only.csv"], "one class only.csv: the target 'b' is always yes, only one class"),
+        (["train", "constant.csv"], "always 0.5, "),
         (["train", "text.csv"], "text.csv, line 22: 'many' in the number column 'a'"),
         (["train", "no target.csv"], r"no target.csv, line 22: the target 'b' is missing \(1 of 21 rows\)"),
         (["train", "no rows.csv"], "no rows.csv: no rows"),
@@ -340,6 +352,7 @@ TABLES = {
         (["train", "--optimizer", "adamm"], "'adamm'.*'adam'"),
         (["train", "--out", "none/model.fnn"], "--out none/model.fnn: there is no folder none"),
         (["train", "--out", "."], "--out .: this is a folder"),
+        (["train", "--out", os.devnull], "no regular file|no folder"),
         (["train", "good.csv", "--out", "good.csv"], "would overwrite a file that is read"),
         (["train", "--plot", "none/curves.png"], "--plot none/curves.png: there is no folder"),
         (["train", "--plot", "curves.xyz"], "unknown kind of picture '.xyz'"),
@@ -452,7 +465,7 @@ def test_rows_without_a_target_are_predicted_but_not_scored(fastnn_command, mode
     write("new.csv", rows)
     status, out, err = fastnn_command("predict", model, "new.csv")
     assert status == 0 and len(read(out)) == 50
-    assert "of 49 rows" in err and "1 rows have a class that the model doesn't know, 'perhaps'" in err
+    assert "of 49 rows" in err and "unknown to the model: 1 rows, 'perhaps'" in err
 
 
 @pytest.mark.parametrize(
@@ -565,7 +578,7 @@ def real(*parts):
 
 def test_california_housing(fastnn_command):
     path = real("california-housing", "cal_housing.data")
-    status, _, _ = fastnn_command("train", path, "--batch-size", 64, "--epochs", 25)
+    status, _, _ = fastnn_command("train", path, "--epochs", 40)
     assert status == 0
     assert load_model("model.fnn").metadata["results"]["test"]["rmse"] / 1e5 <= 0.53
 
@@ -587,6 +600,6 @@ def test_files_without_a_header_say_so(fastnn_command, parts):
 
 def test_mnist(fastnn_command):
     real("mnist")
-    status, out, _ = fastnn_command("train", "mnist", "--data-dir", DATA, "--hidden", "32", "--batch-size", 256, "--epochs", 2)
+    status, out, _ = fastnn_command("train", "mnist", "--data-dir", DATA, "--hidden", "32", "--batch-size", 256, "--epochs", 1)
     assert status == 0 and "54000 train" in out and "10000 test" in out
-    assert load_model("model.fnn").metadata["results"]["test"]["accuracy"] > 0.92
+    assert load_model("model.fnn").metadata["results"]["test"]["accuracy"] > 0.9

@@ -134,10 +134,19 @@ def test_variance_scaling(distribution, mode, fan):
     assert_follows(a / math.sqrt(3.0 / fan), scaled_cdf(distribution))
 
 
-def test_glorot_uniform_bound():
-    limit = math.sqrt(6 / 150)
-    a = init.GlorotUniform(seed=0)((50, 100))
-    assert 0.99 * limit < np.abs(a).max() <= np.float32(limit)
+@pytest.mark.parametrize("name", SCALED)
+@pytest.mark.parametrize("shape", [(2, 20000), (20000, 3), (50, 400)])
+def test_bounds(name, shape):
+    """The largest of many draws lies just below the bound, which follows from the variance."""
+    variance, distribution = SCALED[name]
+    cut_stddev = math.sqrt(1 - 4 * math.exp(-2) / math.sqrt(2 * math.pi) / CUT)
+    bound = math.sqrt(variance(*shape)) * (math.sqrt(3) if distribution == "uniform" else 2 / cut_stddev)
+    assert 0.995 * bound < np.abs(MEMBERS[name](seed=0)(shape, "float64")).max() <= bound
+
+
+def test_a_fan_below_one_counts_as_one():
+    assert np.isfinite(init.HeUniform(seed=0)((0, 3))).all()
+    assert np.abs(init.LecunUniform(seed=0)((1, 20000))).max() == pytest.approx(math.sqrt(3), rel=1e-3)
 
 
 @pytest.mark.parametrize(

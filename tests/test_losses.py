@@ -224,6 +224,20 @@ def test_twin_agrees_for_any_shape_and_scale(op, n, m, exponent, seed):
         np.testing.assert_allclose(got, expected, rtol=1e-11, atol=1e-12 * np.abs(expected).max())
 
 
+@compiled_only
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("shape", [(333, 1), (333, 10), (40, 67), (5, 2500)])
+@by_name
+def test_rows_computed_apart_have_the_same_bits(op, shape, dtype):
+    """What threads rely on."""
+    arrays = sample(op, *shape, dtype)
+    whole = run(op, arrays, op.compiled)
+    for cut in (1, 3, shape[0] - 2):
+        parts = [run(op, [a[rows] for a in arrays], op.compiled) for rows in (slice(cut), slice(cut, None))]
+        for expected, *pieces in zip(whole, *parts, strict=True):
+            np.testing.assert_array_equal(np.concatenate(pieces), expected)
+
+
 @pytest.mark.parametrize("label", [-1, 3, 2**40, -(2**62)])
 @pytest.mark.parametrize("op", [op for op in OPS if op.arrays[1].dtype == "int64"], ids=lambda op: op.name)
 def test_a_label_out_of_range_is_refused_before_anything_is_written(op, label, each_backend):
@@ -265,7 +279,7 @@ def test_functions_take_lists_integers_and_more_axes(function):
     assert np.isfinite(function(t, frozen)).all()
 
 
-def test_function_parameters_are_keywords_with_keras_defaults():
+def test_function_parameters_have_keras_names_order_and_defaults():
     assert losses.huber([0.0], [3.0]) == pytest.approx(2.5)
     assert losses.huber([0.0], [3.0], delta=2.0) == pytest.approx(4.0)
     assert losses.binary_crossentropy([1], [0.0], from_logits=True) == pytest.approx(math.log(2))
@@ -275,8 +289,12 @@ def test_function_parameters_are_keywords_with_keras_defaults():
     assert losses.sparse_categorical_crossentropy([2], [[0.1, 0.1, 0.8]]) == pytest.approx(-math.log(0.8), rel=1e-5)
     with pytest.raises(TypeError, match="no parameter alpha; it has delta"):
         losses.huber([0.0], [3.0], alpha=2.0)
-    with pytest.raises(TypeError, match="no form on logits"):
+    assert losses.huber([0.0], [3.0], 2.0) == pytest.approx(4.0)
+    assert losses.binary_crossentropy([1], [0.0], True, 0.5) == pytest.approx(math.log(2))
+    with pytest.raises(TypeError, match="no parameter from_logits; it has none"):
         losses.mean_squared_error([0.0], [3.0], from_logits=True)
+    with pytest.raises(TypeError, match="no parameter 3"):
+        losses.huber([0.0], [3.0], 2.0, 3)
 
 
 def test_functions_refuse_shapes_that_would_broadcast():

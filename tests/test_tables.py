@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fastnn.configurable import serialize
@@ -112,6 +112,7 @@ def test_absent_files_are_os_errors(tmp_path):
         read_table(tmp_path / "none.csv")
 
 
+@settings(deadline=None)
 @given(st.lists(st.lists(st.text("ab,;\"'\n x1", min_size=1).map(str.strip).filter(bool), min_size=2, max_size=2), min_size=1))
 def test_what_the_csv_module_writes_is_read(tmp_path_factory, rows):
     text = io.StringIO()
@@ -342,6 +343,7 @@ def test_number_targets_come_back():
 # ----------------------------------------------------------------------------------------------------------- splits
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(0, 4), min_size=1, max_size=200), st.floats(0, 0.99), st.integers(0, 100))
 def test_splits_are_stratified_and_complete(classes, fraction, seed):
     classes = np.array(classes)

@@ -50,6 +50,7 @@ def run(options: argparse.Namespace) -> int:
         chosen = _chosen(options.ops)
         machine = platform.processor() or platform.machine()
         print(f"fastnn {fastnn.__version__}, {backend_text()}, NumPy {np.__version__}, {machine}, {options.dtype}")
+        print(f"fastnn's threads: {fastnn.get_num_threads()}; NumPy's: its own choice, unless OPENBLAS_NUM_THREADS is set")
     print(f"{'op':<44}{'size':>6}{'NumPy us':>12}{'compiled us':>13}{'ratio':>8}")
     for name, size, reference, compiled in _measurements(chosen, options):
         print(f"{name:<44}{size:>6}{reference * 1e6:>12.2f}{compiled * 1e6:>13.2f}{reference / compiled:>8.2f}", flush=True)

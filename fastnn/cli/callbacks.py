@@ -25,6 +25,8 @@ class KeepBest(Callback):
     ----------
     epoch : int or None
         The best epoch, from 1; None before one has ended.
+    epochs : int
+        How many have ended.
 
     Raises
     ------
@@ -37,12 +39,14 @@ class KeepBest(Callback):
         self.monitor = monitor
         self.best = math.inf
         self.epoch: int | None = None
+        self.epochs = 0
         self._weights: list[np.ndarray] = []
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         value = (logs or {})[self.monitor]
         if not math.isfinite(value):
             raise ValueError(f"training diverged: {self.monitor} is {value} in epoch {epoch + 1}; try a smaller --lr")
+        self.epochs += 1
         if value < self.best:
             weights = self.model.get_weights()
             self._weights, self.best, self.epoch = weights, value, epoch + 1

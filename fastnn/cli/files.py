@@ -19,6 +19,8 @@ def check_output(path: Path, option: str, *inputs: str | None) -> None:
         raise ValueError(f"{option} {path}: there is no folder {folder}; make it first")
     if path.is_dir():
         raise ValueError(f"{option} {path}: this is a folder; name a file in it")
+    if path.exists() and not path.is_file():
+        raise ValueError(f"{option} {path}: this is no regular file, and would be replaced by one; choose another name")
     if not os.access(folder, os.W_OK):
         raise ValueError(f"{option} {path}: the folder {folder} isn't writable")
     if any(each and Path(each).exists() and path.exists() and path.samefile(each) for each in inputs):

@@ -43,13 +43,13 @@ def _lines(metadata: dict[str, Any]) -> Iterator[str]:
         return
     target = targets.get(metadata["target_encoding"])
     yield f"made by   {metadata['made_by']}"
-    yield f"data      {metadata['data']}: {_pairs(metadata['rows'])} rows"
+    yield f"data      {metadata['data']}: rows for {_pairs(metadata['rows'])}"
     yield f"task      {metadata['task']} of {metadata['target']!r}"
     if isinstance(target, ClassTarget):
         yield f"classes   {', '.join(target.labels)}"
     yield from _inputs(encoders.get(metadata["encoder"]))
     yield f"options   {_pairs(metadata['options'])}"
-    yield from (f"{name:<10}{_pairs(value) if isinstance(value, dict) else value}" for name, value in metadata["results"].items())
+    yield from (f"{name:<10}{_pairs(scores)}" for name, scores in metadata["results"].items())
 
 
 def _inputs(encoder: Any) -> Iterator[str]:
@@ -61,4 +61,7 @@ def _inputs(encoder: Any) -> Iterator[str]:
 
 
 def _pairs(values: dict[str, Any]) -> str:
-    return ", ".join(f"{name} {value:.6g}" if isinstance(value, float) else f"{name} {value}" for name, value in values.items())
+    """``name value, name value``, without those that are None."""
+    return ", ".join(
+        f"{name} {value:.6g}" if isinstance(value, float) else f"{name} {value}" for name, value in values.items() if value is not None
+    )

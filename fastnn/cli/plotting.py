@@ -31,6 +31,6 @@ def draw_curves(history: dict[str, list[float]], best_epoch: int, path: Path) ->
                 axes.plot(range(1, len(history[key]) + 1), history[key], marker="." if len(history[key]) < 3 else None, label=label)
         axes.axvline(best_epoch, color="0.6", linestyle=":", label=f"epoch {best_epoch}, saved")
         axes.set(xlabel="epoch", ylabel=name, yscale="log" if name == "loss" else "linear")
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
         axes.legend()
     figure.savefig(path, dpi=120)

@@ -25,7 +25,7 @@ _DESCRIPTION = """Predict with a model that fastnn train saved.
 DATA is of the kinds that fastnn train takes; a table needs the columns that the model was trained on, in any order. The output
 is a table with a row for each row of DATA: the prediction and, for classes, the probability of each. If DATA has the
 target as well, the scores are shown (on stderr when the predictions go to stdout). Of mnist and fashion-mnist
-the test part is predicted."""
+the test part is predicted, of digits all rows, those trained on too."""
 
 _EXAMPLES = """examples:
   fastnn predict model.fnn new.csv --out predictions.csv

@@ -10,6 +10,7 @@ import numpy as np
 
 from fastnn import backend
 from fastnn.tables import ClassTarget, Target
+from fastnn.tables.targets import label
 
 __all__ = ["backend_text", "classification_scores", "confusion", "confusion_text", "regression_scores", "scores_text", "show_scores"]
 
@@ -37,7 +38,8 @@ def show_scores(target: Target, output: np.ndarray, values: np.ndarray, title: s
     scores = classification_scores(true, predicted)
     print(f"{title}{scores_text(scores, len(values))}", file=file)
     if not known.all():
-        print(f"{(~known).sum()} rows have a class that the model doesn't know, {values[~known][0]!r} for one", file=file)
+        example = label(values[~known].tolist()[0])
+        print(f"counted as wrong, for their class is unknown to the model: {(~known).sum()} rows, {example!r} for one", file=file)
     print(confusion_text(confusion(true[known], predicted[known], target.units), target.labels), file=file)
     return scores
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import fastnn
 from fastnn import activations, optimizers
-from fastnn.cli import sources, training
+from fastnn.cli import jobs, sources, training
 from fastnn.cli.arguments import HelpFormatter, fraction, positive, sizes, whole
 from fastnn.cli.files import check_output
 from fastnn.cli.plotting import check_plot, draw_curves
@@ -88,7 +88,7 @@ def _add_training(group: Any) -> None:
         metavar="N",
         type=whole(0),
         default=20,
-        help="stop after N epochs without a lower validation loss (the learning rate is halved after N/2); 0: never",
+        help="stop after N epochs without a lower validation loss (the learning rate is halved after N/4); 0: never",
     )
     group.add_argument("--seed", metavar="N", type=whole(0, 2**32), default=0, help="of the splits, the weights and the order of rows")
     group.add_argument("--threads", metavar="N", type=whole(1), help="threads to use")
@@ -103,7 +103,7 @@ def run(options: argparse.Namespace) -> int:
     """Train as `options` say; the exit status is 130 after Ctrl-C."""
     _check(options)
     source = sources.load(options.data, target=options.target, data_dir=options.data_dir)
-    job = training.prepare(source, options)
+    job = jobs.prepare(source, options)
     model = training.build(job, options)
     _say_what(source, job, model)
     outcome = training.fit(model, job, options)
@@ -129,7 +129,7 @@ def _check(options: argparse.Namespace) -> None:
         fastnn.set_num_threads(options.threads)
 
 
-def _say_what(source: Source, job: training.Job, model: Sequential) -> None:
+def _say_what(source: Source, job: jobs.Job, model: Sequential) -> None:
     rows = ", ".join(f"{len(x)} {name}" for name, (_, x, _) in job.parts.items())
     print(f"data     {source.name}: {rows} rows; {job.encoder.width} inputs")
     for note in job.notes:
@@ -141,14 +141,14 @@ def _say_what(source: Source, job: training.Job, model: Sequential) -> None:
 
 
 def _say_how_fast(outcome: training.Fit) -> None:
-    epochs = len(outcome.history["loss"])
     speed = f"{outcome.samples_a_second:,.0f} samples a second"
-    print(f"time     {outcome.seconds:.2f} s for {epochs} epochs, {speed}; the best was epoch {outcome.best_epoch}")
+    print(f"time     {outcome.seconds:.2f} s for {outcome.epochs} epochs, {speed}; the best was epoch {outcome.best_epoch}")
 
 
-def _results(model: Sequential, job: training.Job, outcome: training.Fit) -> dict[str, Any]:
+def _results(model: Sequential, job: jobs.Job, outcome: training.Fit) -> dict[str, Any]:
     """Print and return the scores on the test rows, or on the validation rows when there is no test part."""
-    results: dict[str, Any] = {"epochs": len(outcome.history["loss"]), "best_epoch": outcome.best_epoch, "seconds": outcome.seconds}
+    training_results = {"epochs": outcome.epochs, "best epoch": outcome.best_epoch, "seconds": round(outcome.seconds, 3)}
+    results: dict[str, Any] = {"training": training_results}
     name = next((name for name in ("test", "validation") if name in job.parts), None)
     if name:
         part, x, _ = job.parts[name]
@@ -159,6 +159,6 @@ def _results(model: Sequential, job: training.Job, outcome: training.Fit) -> dic
 def _save(model: Sequential, outcome: training.Fit, options: argparse.Namespace) -> None:
     model.save(options.out)
     print(f"saved    {options.out}{' (interrupted: the best model so far)' if outcome.interrupted else ''}")
-    if options.plot:
+    if options.plot and outcome.history:
         draw_curves(outcome.history, outcome.best_epoch, options.plot)
         print(f"curves   {options.plot}")

@@ -69,7 +69,7 @@ class LossFunction:
 
         return declare
 
-    def __call__(self, y_true: Any, y_pred: Any, from_logits: bool = False, **parameters: float) -> np.ndarray:
+    def __call__(self, y_true: Any, y_pred: Any, *values: float, **parameters: float) -> np.ndarray:
         """The loss of each sample.
 
         Parameters
@@ -78,10 +78,8 @@ class LossFunction:
             Targets, of the shape of `y_pred`; sparse losses take labels of that shape without its last axis.
         y_pred : array_like, shape (..., m)
             Predictions.
-        from_logits : bool
-            Whether `y_pred` holds logits; for crossentropies only.
-        **parameters : float
-            The loss' own: ``delta`` or ``label_smoothing``.
+        *values, **parameters
+            In Keras' order: first ``from_logits``, for crossentropies, then the loss' own, ``delta`` or ``label_smoothing``.
 
         Returns
         -------
@@ -95,22 +93,24 @@ class LossFunction:
         TypeError
             For a parameter the loss doesn't have.
         """
-        chosen = self.choose(from_logits)
-        if unknown := parameters.keys() - self.parameters.keys():
-            raise TypeError(f"{self.name} has no parameter {', '.join(sorted(unknown))}; it has {', '.join(self.parameters) or 'none'}")
-        scalars = {**self.parameters, **parameters}.values()
+        chosen = self._bind(values, parameters)
+        called = self.choose(chosen.pop("from_logits", False))
         y, t, rows = self._two_dimensional(y_true, y_pred)
         value, dy = np.empty(len(y), y.dtype), np.empty_like(y)
-        chosen(y, t, np.ones(len(y), y.dtype), value, dy, *map(float, scalars))
+        called(y, t, np.ones(len(y), y.dtype), value, dy, *map(float, chosen.values()))
         return value.reshape(rows)
+
+    def _bind(self, values: tuple[Any, ...], parameters: dict[str, Any]) -> dict[str, Any]:
+        """All parameters in order, with the given values or their defaults."""
+        known = {**({"from_logits": False} if self.op_on_logits else {}), **self.parameters}
+        unknown = [*parameters.keys() - known.keys(), *map(repr, values[len(known) :])]
+        if unknown:
+            raise TypeError(f"{self.name} has no parameter {', '.join(sorted(unknown))}; it has {', '.join(known) or 'none'}")
+        return {**known, **dict(zip(known, values, strict=False)), **parameters}
 
     def choose(self, from_logits: bool) -> Op:
         """The op for predictions or for logits."""
-        if not from_logits:
-            return self.op
-        if self.op_on_logits is None:
-            raise TypeError(f"{self.name} has no form on logits")
-        return self.op_on_logits
+        return self.op_on_logits if from_logits and self.op_on_logits else self.op
 
     def _two_dimensional(self, y_true: Any, y_pred: Any) -> tuple[np.ndarray, np.ndarray, tuple[int, ...]]:
         """Predictions as (n, m), targets as the op wants them, and the shape of the result."""

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from fastnn.metrics.metric import Metric, Weights, aligned, checked_weights, metrics
 
-_HEIGHTS = {"interpolation": lambda a, b: (a + b) / 2, "minoring": np.minimum, "majoring": np.maximum}
+_HEIGHTS: dict[str, Callable[..., np.ndarray]] = {"interpolation": lambda a, b: (a + b) / 2, "minoring": np.minimum, "majoring": np.maximum}
 
 
 def _ratio(a: np.ndarray, b: np.ndarray) -> np.ndarray:

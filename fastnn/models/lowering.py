@@ -48,7 +48,7 @@ class Lowered:
         self.targets = np.zeros(n, np.int64) if loss.function.sparse else aligned_zeros(rows.value.shape, self.program.dtype)
         self.weights, self._losses = aligned_zeros(n, self.program.dtype), aligned_zeros(n, self.program.dtype)
         gradient = np.empty_like(rows.value) if rows.grad is None else rows.grad
-        self._loss.append(Call(op, (rows.value, self.targets, self.weights, self._losses, gradient, *scalars)))
+        self._loss.append(self.program.call(op, rows.value, self.targets, self.weights, self._losses, gradient, *scalars))
 
     def _loss_input(self, loss: Loss) -> tuple[Tensor, tuple[Any, tuple[Any, ...]]]:
         """The logits and the fused op where the output is the activation that `loss` fuses with, else the output."""
@@ -65,7 +65,7 @@ class Lowered:
             p = parameter.value.reshape(-1)
             g = parameter.grad.reshape(-1) if self.program.training else np.empty_like(p)
             scalars = parameter.regularizer.l1, parameter.regularizer.l2
-            self._penalties.append(Call(l1_l2_penalty, (p, g, self._penalty, *scalars)))
+            self._penalties.append(self.program.call(l1_l2_penalty, p, g, self._penalty, *scalars))
 
     def run(self) -> float:
         """Forward, loss and, in training, backward; the batch's loss with its penalties."""
