@@ -1,6 +1,6 @@
 """Compile every kernel in src_cython once for each instruction-set level the target architecture has.
 
-FASTNN_DEBUG=1 builds with bounds checks, debug information and -O1. FASTNN_ANNOTATE=1 writes Cython's HTML reports beside the C files in build/.
+FASTNN_DEBUG=1 builds with bounds checks, debug information and -O1.
 """
 
 import os
@@ -54,7 +54,6 @@ def cythonized(extensions: list[Extension], folder: str) -> list[Extension]:
         include_path=["src_cython"],
         compiler_directives=DIRECTIVES,
         shared_utility_qualified_name="fastnn._compiled._cyutility",
-        annotate=os.environ.get("FASTNN_ANNOTATE") == "1",
     )
 
 

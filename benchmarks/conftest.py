@@ -2,13 +2,12 @@
 
 import os
 
+import pytest
+
 for _name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "FASTNN_NUM_THREADS"):
     os.environ[_name] = "1"
 if hasattr(os, "sched_setaffinity"):
     os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
-
-
-import pytest
 
 
 @pytest.hookimpl(tryfirst=True)

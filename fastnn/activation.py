@@ -92,9 +92,12 @@ class Activation:
         """
         bound = self.bind(**parameters) if parameters else self
         z, shape = _as_matrix(x, self.name)
+        return bound._apply(z).reshape(shape)
+
+    def _apply(self, z: np.ndarray) -> np.ndarray:
         a = np.empty_like(z)
-        bound.forward(z, a, *bound.arguments)
-        return a.reshape(shape)
+        self.forward(z, a, *self.arguments)
+        return a
 
     def serialized(self) -> str | dict[str, Any]:
         """The name, or ``{"class_name", "config"}`` where a parameter isn't the default; :func:`get` reads both."""
@@ -113,6 +116,19 @@ class Activation:
 
     def __repr__(self) -> str:
         return f"<activation {self.name}({', '.join(f'{k}={v}' for k, v in self.parameters.items())})>"
+
+
+class Identity(Activation):
+    """The activation without ops."""
+
+    def __init__(self, function: Kernel):
+        self.name = self.__name__ = function.__name__
+        self.__doc__ = function.__doc__
+        self.parameters = {}
+        self.forward = self.gradient = None  # type: ignore[assignment]
+
+    def _apply(self, z: np.ndarray) -> np.ndarray:
+        return z.copy()
 
 
 class RowActivation(Activation):

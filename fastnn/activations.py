@@ -13,7 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from fastnn.activation import Activation, Kernel, RowActivation, activations, get, serialize
+from fastnn.activation import Activation, Identity, Kernel, RowActivation, activations, get, serialize
+from fastnn.backend import numpy_suffices
 from fastnn.special import erfc_array, exp_minus_square
 
 # ---------------------------------------------------------------------------------------------------------
@@ -21,16 +22,9 @@ from fastnn.special import erfc_array, exp_minus_square
 
 
 @activations.register()
-@Activation
-def linear(z: np.ndarray, a: np.ndarray) -> None:
-    """The identity: ``x`` itself."""
-    a[...] = z
-
-
-@linear.backward
-def linear_backward(z: np.ndarray, a: np.ndarray, da: np.ndarray, dz: np.ndarray) -> None:
-    """Slope 1."""
-    dz[...] = da
+@Identity
+def linear() -> None:
+    """The identity: ``x`` itself. It has no ops: a layer without activation computes nothing for it."""
 
 
 @activations.register()
@@ -264,6 +258,7 @@ def exponential(z: np.ndarray, a: np.ndarray) -> None:
 
 
 @exponential.backward
+@numpy_suffices
 def exponential_backward(z: np.ndarray, a: np.ndarray, da: np.ndarray, dz: np.ndarray) -> None:
     """Slope ``a``."""
     np.multiply(da, a, out=dz)

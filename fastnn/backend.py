@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-__all__ = ["Argument", "Op", "current", "isa", "op", "registry", "use", "why_not"]
+__all__ = ["Argument", "Op", "current", "isa", "numpy_suffices", "op", "registry", "use", "why_not"]
 
 registry: dict[str, Op] = {}
 """Every op by name, in the order of declaration."""
@@ -49,6 +49,8 @@ class Op:
     ----------
     name, family : str
         The op's name, and the module stem it was declared in (``"dense"``, ``"activations"``, ...).
+    needs_twin : bool
+        False where the reference is marked by :func:`numpy_suffices`.
     split : str or None
         The axis along which a call may be cut into independent calls.
     arguments : tuple of (Argument or str)
@@ -64,6 +66,7 @@ class Op:
         self.differentiable = differentiable
         self.split = split
         self.reference = reference
+        self.needs_twin = not getattr(reference, "numpy_suffices", False)
         self.compiled: Callable[..., None] | None = None
         self.active = reference
         self.arguments = _arguments(reference, signature)
@@ -86,6 +89,14 @@ class Op:
 
     def __repr__(self) -> str:
         return f"<op {self.name}: {self.signature}>"
+
+    def __reduce__(self) -> tuple[Callable[[str], Op], tuple[str]]:
+        return _declared, (self.name,)
+
+
+def _declared(name: str) -> Op:
+    """What a copy or a pickle of an op is: the op itself."""
+    return registry[name]
 
 
 def op(signature: str, *, differentiable: bool = True, split: str | None = None) -> Callable[[Callable[..., None]], Op]:
@@ -111,6 +122,12 @@ def op(signature: str, *, differentiable: bool = True, split: str | None = None)
         return declared
 
     return declare
+
+
+def numpy_suffices(reference: Callable[..., None]) -> Callable[..., None]:
+    """Mark a reference that is one NumPy call along memory, which no twin beats: both backends then use it."""
+    reference.numpy_suffices = True  # type: ignore[attr-defined]
+    return reference
 
 
 _ARGUMENT = re.compile(r"\s*(\w+)\s*(?:\(([\w\s,]*)\))?\s*(\w+)?\s*(?:,|$)")
@@ -178,9 +195,7 @@ def _select(name: str) -> None:
     if name not in ("compiled", "numpy"):
         raise ValueError(f"unknown backend {name!r}: use 'compiled' or 'numpy'")
     if name == "compiled" and not _twins:
-        raise ImportError(
-            f"the compiled backend is not built ({_why_not}); reinstall with 'pip install .', or choose FASTNN_BACKEND=numpy"
-        )
+        raise ImportError(f"the compiled backend is not built ({_why_not}); reinstall with 'pip install .', or choose FASTNN_BACKEND=numpy")
     _current = name
     for each in registry.values():
         each.active = (each.compiled if name == "compiled" else None) or each.reference

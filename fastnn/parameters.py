@@ -40,6 +40,11 @@ class Parameter:
     def dtype(self) -> np.dtype:
         return self.value.dtype
 
+    def need_grad(self) -> None:
+        """Make room for the gradient where no model has."""
+        if self.grad is None:
+            self.grad = np.zeros_like(self.value)
+
     def numpy(self) -> np.ndarray:
         """A copy of the numbers."""
         return self.value.copy()
@@ -50,12 +55,19 @@ class Parameter:
         Raises
         ------
         ValueError
-            When its shape differs.
+            When its shape differs, or it holds anything but real numbers.
         """
+        self.value[...] = self.checked(value)
+
+    def checked(self, value: object) -> np.ndarray:
+        """`value` as an array of this parameter's shape and dtype; errors as in `assign`."""
         given = np.asarray(value)
         if given.shape != self.shape:
             raise ValueError(f"parameter {self.name!r} has shape {self.shape}, got {given.shape}")
-        self.value[...] = given
+        if given.dtype.kind not in "fiub":
+            raise ValueError(f"parameter {self.name!r} needs real numbers, got dtype {given.dtype}")
+        with np.errstate(over="ignore"):
+            return given.astype(self.dtype)
 
     def __array__(self, dtype: object = None, copy: bool | None = None) -> np.ndarray:
         if copy is False:

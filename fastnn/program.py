@@ -56,8 +56,9 @@ class Tensor:
         return self.value.shape[1:]
 
     def reshape(self, *shape: int) -> Tensor:
-        """The same memory under another shape."""
-        return Tensor(self.value.reshape(shape), None if self.grad is None else self.grad.reshape(shape), self.source)
+        """The same memory under another shape; the source is kept where the last axis, which a loss sums over, is the same."""
+        source = self.source if shape[-1] == self.value.shape[-1] else None
+        return Tensor(self.value.reshape(shape), None if self.grad is None else self.grad.reshape(shape), source)
 
     @property
     def rows(self) -> Tensor:

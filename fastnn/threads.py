@@ -7,6 +7,8 @@ some tens of microseconds, so only calls of at least `MINIMUM_WORK` multiply-add
 
 from __future__ import annotations
 
+import itertools
+import math
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -79,17 +81,18 @@ def work(op: Op, arguments: tuple[Any, ...]) -> int:
     """The size of the space a shareable op works on, n*k*m for a matrix product; 0 for an op that can't be shared."""
     if op.split is None:
         return 0
-    sizes = {s: n for a, v in zip(op.arguments, arguments, strict=True) if isinstance(a, Argument) for s, n in zip(a.shape, v.shape, strict=True)}
-    return int(np.prod(list(sizes.values()), dtype=object))
+    pairs = [(a.shape, v.shape) for a, v in zip(op.arguments, arguments, strict=True) if isinstance(a, Argument)]
+    return math.prod({symbol: size for symbols, shape in pairs for symbol, size in zip(symbols, shape, strict=True)}.values())
 
 
 def run_shared(op: Op, compiled: Callable[..., None], arguments: tuple[Any, ...]) -> None:
     """Run one call of an op's twin as slices, one a thread; this thread does the first."""
     global _pool
-    if _pool is None:
-        _pool = ThreadPoolExecutor(_count - 1, thread_name_prefix="fastnn")
+    pool = _pool  # another thread may set a new number meanwhile
+    if pool is None:
+        pool = _pool = ThreadPoolExecutor(max(_count - 1, 1), thread_name_prefix="fastnn")
     first, *others = _slices(op, arguments, _count)
-    running = [_pool.submit(compiled, *part) for part in others]
+    running = [pool.submit(compiled, *part) for part in others]
     compiled(*first)
     for each in running:
         each.result()
@@ -101,6 +104,6 @@ def _slices(op: Op, arguments: tuple[Any, ...], parts: int) -> list[list[Any]]:
     bounds = [length * i // parts for i in range(parts + 1)]
     return [
         [v if axis is None else v[(slice(None),) * axis + (slice(a, b),)] for v, axis in zip(arguments, axes, strict=True)]
-        for a, b in zip(bounds, bounds[1:], strict=False)
+        for a, b in itertools.pairwise(bounds)
         if a < b
     ]

@@ -42,24 +42,6 @@ cdef inline inline_void backward(
                 (&dz[0, 0])[i] = (&da[0, 0])[i] * slope((&z[0, 0])[i], (&a[0, 0])[i], parameter)
 
 
-cdef inline real linear_value(real z, real p) noexcept nogil:
-    return z
-
-
-cdef inline real linear_slope(real z, real a, real p) noexcept nogil:
-    return 1
-
-
-def linear(const real[:, ::1] z not None, real[:, ::1] a not None):
-    forward[real]("linear", linear_value[real], z, a)
-
-
-def linear_backward(
-    const real[:, ::1] z not None, const real[:, ::1] a not None, const real[:, ::1] da not None, real[:, ::1] dz not None
-):
-    backward[real]("linear_backward", linear_slope[real], z, a, da, dz)
-
-
 cdef inline real relu_value(real z, real p) noexcept nogil:
     return vmax[real](z, 0)
 
@@ -309,15 +291,5 @@ cdef inline real exponential_value(real z, real p) noexcept nogil:
     return vexp[real](z)
 
 
-cdef inline real exponential_slope(real z, real a, real p) noexcept nogil:
-    return a
-
-
 def exponential(const real[:, ::1] z not None, real[:, ::1] a not None):
     forward[real]("exponential", exponential_value[real], z, a)
-
-
-def exponential_backward(
-    const real[:, ::1] z not None, const real[:, ::1] a not None, const real[:, ::1] da not None, real[:, ::1] dz not None
-):
-    backward[real]("exponential_backward", exponential_slope[real], z, a, da, dz)

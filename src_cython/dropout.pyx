@@ -37,7 +37,9 @@ def dropout(const real[:, ::1] x not None, const uint64_t[::1] step not None, re
             drop(x.shape[0] * x.shape[1], &x[0, 0], &y[0, 0], step[0], rate, seed)
 
 
-def dropout_backward(const real[:, ::1] dy not None, const uint64_t[::1] step not None, real[:, ::1] dx not None, double rate, uint64_t seed):
+def dropout_backward(
+    const real[:, ::1] dy not None, const uint64_t[::1] step not None, real[:, ::1] dx not None, double rate, uint64_t seed
+):
     expect_matrix("dropout_backward", "dx", dx.shape, dy.shape[0], dy.shape[1])
     if step.shape[0] != 1 or not 0 <= rate < 1:
         raise ValueError(f"dropout_backward: step must have 1 entry and rate lie in [0, 1), got {step.shape[0]} and {rate}")

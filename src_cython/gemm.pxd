@@ -46,13 +46,13 @@ cdef inline inline_void tile(
 ) noexcept nogil:
     """c (rows, width) = [c +] a (rows, k) @ b (k, width) [+ bias]; rows and width are literals where it is called."""
     cdef real[12][FLOATS] sums
-    cdef Py_ssize_t p
+    cdef Py_ssize_t _
     cdef int i, j
     cdef real x
     for i in range(rows):
         for j in range(width):
             sums[i][j] = 0
-    for p in range(k):
+    for _ in range(k):
         for i in range(rows):
             x = a[i * a_row]
             for j in range(width):
@@ -103,7 +103,9 @@ cdef inline inline_void tile_of(
         tile(12, width, k, a, a_row, a_col, b, b_row, c, c_row, add, bias)
 
 
-cdef inline void pack(Py_ssize_t k, Py_ssize_t m, const real* b, Py_ssize_t b_row, Py_ssize_t b_col, real* panel, Py_ssize_t width) noexcept nogil:
+cdef inline void pack(
+    Py_ssize_t k, Py_ssize_t m, const real* b, Py_ssize_t b_row, Py_ssize_t b_col, real* panel, Py_ssize_t width
+) noexcept nogil:
     """panel (k, width) = b (k, m), zeros from column m on."""
     cdef Py_ssize_t p, j
     if b_col == 1:

@@ -14,8 +14,9 @@ from fastnn.activation import activations as catalogue
 from fastnn.backend import registry
 
 FAMILY = [op for op in registry.values() if op.family == "activations"]
+TWINNED = [op for op in FAMILY if op.needs_twin]
 FORWARD = [op for op in FAMILY if op.differentiable]
-BACKWARD = [op for op in FAMILY if not op.differentiable]
+BACKWARD = [op for op in FAMILY if not op.differentiable and op.needs_twin]
 MEMBERS = list(catalogue.members.values())
 SHAPES = [(32, 10), (1, 1), (5, 1), (1, 7), (3, 33), (0, 4), (4, 0), (2, 1500), (300, 3)]
 DTYPES = ["float32", "float64"]
@@ -120,7 +121,7 @@ def test_in_place_gives_the_same(op, dtype, backend):
 
 
 @compiled_only
-@pytest.mark.parametrize("op", FAMILY, ids=lambda op: op.name)
+@pytest.mark.parametrize("op", TWINNED, ids=lambda op: op.name)
 def test_wrong_shape_names_the_op_and_the_array(op):
     for wrong in range(1, len(op.arrays)):
         arrays = [np.ones((4, 3 + (i == wrong))) for i in range(len(op.arrays))]
@@ -205,6 +206,8 @@ def test_saturates_without_warning(activation, dtype, backend):
     if activation.name in SATURATED:
         np.testing.assert_allclose(a[:, :2], np.broadcast_to(SATURATED[activation.name], (3, 2)))
     assert not np.isnan(a).any()
+    if activation.gradient is None:  # the identity
+        return
     dz = np.empty_like(x)
     activation.gradient(x, a, np.ones_like(x), dz, *activation.arguments)
     assert not np.isnan(dz).any()

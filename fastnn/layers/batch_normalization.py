@@ -13,10 +13,7 @@ from fastnn.memory import aligned_zeros
 from fastnn.program import Program, Tensor
 
 
-@op(
-    "x (n, m), gamma (m), beta (m), moving_mean (m), moving_variance (m)"
-    " -> y (n, m), mean (m), rstd (m), moving_mean, moving_variance"
-)
+@op("x (n, m), gamma (m), beta (m), moving_mean (m), moving_variance (m) -> y (n, m), mean (m), rstd (m), moving_mean, moving_variance")
 def batch_norm(x, gamma, beta, moving_mean, moving_variance, y, mean, rstd, momentum, epsilon):
     """Normalise x's columns by their own mean and (biased) variance, and move the running moments towards these.
 

@@ -27,7 +27,7 @@ class InputLayer(Layer):
         return x
 
 
-def Input(shape: tuple[int, ...] | int | None = None, name: str | None = None, **unsupported: Any) -> InputLayer:  # noqa: N802
+def Input(shape: tuple[int, ...] | int | None = None, name: str | None = None, **unsupported: Any) -> InputLayer:
     """The first entry of a `Sequential`: the shape of one sample.
 
     Parameters

@@ -110,6 +110,8 @@ class Layer(Configurable):
         """
         given = np.asarray(x)
         self.build((None, *given.shape[1:]), self.dtype or None)
+        for parameter in self.trainable_weights if training else ():
+            parameter.need_grad()
         program = Program(len(given), self.dtype, training, np.zeros(1, np.uint64))
         source = program.tensor(*given.shape[1:], needs_grad=False)
         source.value[...] = given
@@ -168,11 +170,11 @@ def check_shape(shape: Any, who: str) -> tuple[int, ...]:
 
 def assign_all(parameters: list[Parameter], values: list[Any], who: str) -> None:
     """Copy `values` into `parameters`, all of them or, when one doesn't fit, none."""
-    given = [np.asarray(v) for v in values]
-    if len(given) != len(parameters):
-        raise ValueError(f"{who} has {len(parameters)} weight arrays, got {len(given)}")
-    for parameter, value in zip(parameters, given, strict=True):
-        if parameter.shape != value.shape:
-            raise ValueError(f"{who}: {parameter.name!r} has shape {parameter.shape}, got {value.shape}")
-    for parameter, value in zip(parameters, given, strict=True):
+    if len(values) != len(parameters):
+        raise ValueError(f"{who} has {len(parameters)} weight arrays, got {len(values)}")
+    try:
+        checked = [parameter.checked(value) for parameter, value in zip(parameters, values, strict=True)]
+    except ValueError as error:
+        raise ValueError(f"{who}: {error}") from error
+    for parameter, value in zip(parameters, checked, strict=True):
         parameter.assign(value)

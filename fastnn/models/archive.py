@@ -39,18 +39,25 @@ def read_archive(path: Path) -> dict[str, np.ndarray]:
     ------
     FileNotFoundError
         When there is no such file.
+    OSError
+        When it can't be opened.
     ValueError
         When it isn't such a file, or is damaged.
     """
     if not path.is_file():
         raise FileNotFoundError(f"no model file at {str(path)!r}")
-    try:
-        with zipfile.ZipFile(path) as archive:
-            return {info.filename.removesuffix(".npy"): _read_member(archive, info) for info in archive.infolist()}
-    except OSError:
-        raise
-    except Exception as error:  # whatever a damaged zip, header or array makes its reader raise
-        raise ValueError(f"{str(path)!r} is no fastnn model file, or it is damaged ({type(error).__name__}: {error})") from error
+    with open(path, "rb") as file:
+        try:
+            return _read_members(file, os.fstat(file.fileno()).st_size)
+        except Exception as error:  # whatever a damaged zip, header or array makes its reader raise, OSError included
+            raise ValueError(f"{str(path)!r} is no fastnn model file, or it is damaged ({type(error).__name__}: {error})") from error
+
+
+def _read_members(file: IO[bytes], size: int) -> dict[str, np.ndarray]:
+    with zipfile.ZipFile(file) as archive:
+        if sum(info.file_size for info in archive.infolist()) > size:
+            raise ValueError("its members overlap, or are larger than the file")
+        return {info.filename.removesuffix(".npy"): _read_member(archive, info) for info in archive.infolist()}
 
 
 def _read_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> np.ndarray:

@@ -70,7 +70,7 @@ def load_model(filepath: Any) -> Sequential:
         description = _read_description(arrays)
         model = _rebuild(description, arrays)
         _check_test_case(model, arrays)
-    except (KeyError, TypeError, AttributeError, ValueError) as error:
+    except Exception as error:  # whatever a description that isn't one makes its reader raise
         reason = f"missing {error}" if isinstance(error, KeyError) else str(error)
         raise ValueError(f"can't load {str(path)!r}: {reason}") from error
     return model

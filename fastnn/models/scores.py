@@ -42,6 +42,11 @@ class Scores:
             warnings.warn("metrics that are Python functions or classes aren't saved: compile again after loading", stacklevel=2)
         return {key: [serialize(m) for m, w in kept if w == weighted] for key, weighted in (("metrics", False), ("weighted_metrics", True))}
 
+    @property
+    def resolved(self) -> bool:
+        """Whether every metric has seen data, and so its form is known."""
+        return len(self._metrics) == len(self.given)
+
     def copy(self) -> Scores:
         """Fresh scores of the same metrics."""
         other = copy.deepcopy(self)

@@ -97,6 +97,7 @@ class Sequential(Trainer):
         if isinstance(layer, InputLayer) and self._layers:
             raise ValueError(f"model {self.name!r}: Input must come first, and once")
         self._layers.append(layer)
+        self._programs.clear()
 
     def pop(self) -> Layer:
         """Take the last layer off and return it.
@@ -108,6 +109,7 @@ class Sequential(Trainer):
         """
         if not self.layers:
             raise ValueError(f"model {self.name!r} has no layers to pop")
+        self._programs.clear()
         return self._layers.pop()
 
     def get_layer(self, name: str | None = None, index: int | None = None) -> Layer:
@@ -146,8 +148,9 @@ class Sequential(Trainer):
         """The shape of the model's output for a batch, None for its size."""
         return self._shapes()[-1]
 
-    def _shapes(self) -> list[Shape]:
-        shapes: list[Shape] = [(None, *self._require_built())]
+    def _shapes(self, features: tuple[int, ...] | None = None) -> list[Shape]:
+        """The shapes of what enters, and of what each layer puts out; `features` stand in for a model not built yet."""
+        shapes: list[Shape] = [(None, *(self._require_built() if features is None else features))]
         for layer in self.layers:
             shapes.append(layer.compute_output_shape(shapes[-1]))
         return shapes
@@ -253,6 +256,8 @@ class Sequential(Trainer):
         return lowered  # type: ignore[return-value]
 
     def _lower(self, batch_size: int, training: bool, with_loss: bool) -> Lowered:
+        if training:
+            self._ensure_arena()
         lowered = Lowered(self.layers, self._require_built(), Program(batch_size, self.dtype, training, self._step))
         if with_loss:
             lowered.add_loss(self.loss)
@@ -277,7 +282,6 @@ class Sequential(Trainer):
         if len(samples) == 0:
             return np.empty((0, *self.output_shape[1:]), self.dtype)
         if training:
-            self._ensure_arena()
             self._step += 1
         lowered = self._lowered(len(samples), training, False)
         lowered.x[...] = samples
@@ -285,7 +289,7 @@ class Sequential(Trainer):
         return lowered.output.copy()
 
     def _samples(self, x: Any) -> np.ndarray:
-        """x in the model's dtype and shape, building the model from it when that has not happened."""
+        """Bring x into the model's dtype and shape, building the model from it when that has not happened."""
         samples = as_samples(x, self._declared_features(), self.dtype)
         if not self.built:
             self.build((None, *samples.shape[1:]))
@@ -296,6 +300,10 @@ class Sequential(Trainer):
         if self._arena is None or not self._arena.holds(self.trainable_weights):
             self._arena = Arena(self.trainable_weights, self.dtype)
         return self._arena
+
+    def __getstate__(self) -> dict[str, Any]:
+        """For copies and pickles, which would cut the views into the arena: it and the programs are made again when needed."""
+        return {**self.__dict__, "_arena": None, "_programs": OrderedDict()}
 
     # ------------------------------------------------------------------------------ saving, configuration
 

@@ -9,8 +9,9 @@ import numpy as np
 
 from fastnn import losses, optimizers, random
 from fastnn.callbacks import CallbackList, History
-from fastnn.models.data import Data, as_samples, as_weights, check_finite
+from fastnn.models.data import Data, as_array, as_samples, as_weights, check_finite
 from fastnn.models.scores import Scores
+from fastnn.optimizers.optimizer import check_number
 
 if TYPE_CHECKING:
     from fastnn.models.lowering import Lowered
@@ -73,25 +74,28 @@ class Trainer:
             raise ValueError(f"model {self.name!r} isn't compiled: call compile(optimizer=..., loss=...) first")
         return self._scores
 
-    def _prepare(self, x: Any, y: Any, sample_weight: Any = None, class_weight: Any = None) -> Data:
+    def _prepare(self, x: Any, y: Any, sample_weight: Any = None, who: str = "x") -> Data:
         """Check and convert everything before anything changes."""
         self._require_compiled()
-        samples = as_samples(x, self._declared_features(), self.dtype)
+        samples = as_samples(x, self._declared_features(), self.dtype, who)
         if y is None:
             raise ValueError("y is missing: pass the targets")
-        y_true = np.asarray(y)
+        y_true = as_array(y, "y")
         if y_true.ndim == 0 or len(y_true) != len(samples):
             count = "a single number" if y_true.ndim == 0 else f"{len(y_true)} targets"
-            raise ValueError(f"x has {len(samples)} samples, y {count}")
+            raise ValueError(f"{who} has {len(samples)} samples, y {count}")
         if len(samples) == 0:
-            raise ValueError("x has no samples")
+            raise ValueError(f"{who} has no samples")
+        check_finite(samples, who)
+        targets = self.loss.prepare_targets(y_true, self._output_features(samples), self.dtype)
+        weights = as_weights(sample_weight, len(samples), self.dtype)
         if not self.built:
             self.build((None, *samples.shape[1:]))
-        targets = self.loss.prepare_targets(y_true, self._output_features(), self.dtype)
-        return Data(samples, targets, as_weights(sample_weight, class_weight, y_true, self.dtype), y_true)
+        return Data(samples, targets, weights, y_true)
 
-    def _output_features(self) -> tuple[int, ...]:
-        features = self.output_shape[1:]
+    def _output_features(self, samples: np.ndarray) -> tuple[int, ...]:
+        """The shape of one output; known before the model is built, so that wrong targets don't build it."""
+        features = self._shapes(samples.shape[1:])[-1][1:]
         if len(features) != 1:
             raise ValueError(f"model {self.name!r} puts out samples of shape {features}, a loss needs vectors: add Flatten()")
         return features
@@ -133,7 +137,7 @@ class Trainer:
         shuffle : bool
             Whether each epoch visits the samples in a new order.
         class_weight : dict of int to float, optional
-            Factor on the loss of each class's samples.
+            Factor on the loss of each class's samples, those of the validation excepted.
         sample_weight : array_like of shape (n,), optional
             Factor on each sample's loss.
         initial_epoch : int
@@ -151,29 +155,29 @@ class Trainer:
         """
         batch_size = _positive_integer("batch_size", 32 if batch_size is None else batch_size)
         epochs, initial_epoch = _positive_integer("epochs", epochs), _positive_integer("initial_epoch", initial_epoch, 0)
-        if not 0 <= validation_split < 1:
-            raise ValueError(f"validation_split must lie in [0, 1), got {validation_split!r}")
-        data = self._prepare(x, y, sample_weight, class_weight)
-        self.loss.batch_scale(batch_size)
-        check_finite(data.x)
-        held_out = self._validation(data, validation_split, validation_data)
-        if held_out is not None and validation_data is None:
-            data = data.split(validation_split)[0]
-        self._start_training()
+        validation_split = check_number("validation_split", validation_split, high=1.0)
+        _check_verbose(verbose)
+        data, held_out = self._training_data(self._prepare(x, y, sample_weight), validation_split, validation_data)
+        data = data.weighted(class_weight)
         steps = -(-len(data) // batch_size)
         hooks = CallbackList(callbacks, True, verbose != 0, self, verbose=verbose, epochs=epochs, steps=steps)
+        self._start_training(data)
         return self._run_epochs(data, held_out, range(initial_epoch, epochs), batch_size, shuffle, hooks)
 
-    def _validation(self, data: Data, share: float, given: Any) -> Data | None:
-        if given is not None:
-            if not isinstance(given, (tuple, list)) or len(given) not in (2, 3):
-                raise ValueError("validation_data must be (x, y) or (x, y, sample_weight)")
-            held_out = self._prepare(*given)
-            check_finite(held_out.x, "validation x")
-            return held_out
-        return data.split(share)[1] if share else None
+    def _training_data(self, data: Data, share: float, given: Any) -> tuple[Data, Data | None]:
+        """What to train on, and what to validate on."""
+        if given is None:
+            return data.split(share) if share else (data, None)
+        if not isinstance(given, (tuple, list)) or len(given) not in (2, 3):
+            raise ValueError("validation_data must be (x, y) or (x, y, sample_weight)")
+        return data, self._prepare(*given, who="validation x")
 
-    def _start_training(self) -> None:
+    def _start_training(self, data: Data) -> None:
+        """The last checks, those of loss and metrics on a sample, then what a first training makes."""
+        self.loss.batch_scale(len(data))
+        scores = self._require_compiled()
+        if not scores.resolved:
+            scores.copy().update(0.0, data, np.arange(1), self.predict(data.x[:1]))
         self._build_optimizer()
         if self._shuffle_seed is None:
             self._shuffle_seed = int(random.generator().integers(2**63))
@@ -245,9 +249,7 @@ class Trainer:
         scale = self.loss.batch_scale(len(rows))
         lowered.weights[...] = scale if data.weights is None else data.weights[rows] * scale
 
-    def train_on_batch(
-        self, x: Any, y: Any = None, sample_weight: Any = None, class_weight: Any = None, return_dict: bool = False
-    ) -> Any:
+    def train_on_batch(self, x: Any, y: Any = None, sample_weight: Any = None, class_weight: Any = None, return_dict: bool = False) -> Any:
         """One step of the optimizer on one batch.
 
         Returns
@@ -255,8 +257,8 @@ class Trainer:
         float, list of float or dict
             This batch's loss (before the step) and metrics; the loss alone when there are no metrics.
         """
-        data = self._prepare(x, y, sample_weight, class_weight)
-        self._start_training()
+        data = self._prepare(x, y, sample_weight).weighted(class_weight)
+        self._start_training(data)
         scores = self._require_compiled()
         scores.reset()
         self._train_batch(data, np.arange(len(data)), scores)
@@ -292,8 +294,8 @@ class Trainer:
         float, list of float or dict
             The loss, or the loss and the metrics in the order of `metrics_names`.
         """
+        _check_verbose(verbose)
         data = self._prepare(x, y, sample_weight)
-        check_finite(data.x)
         size = _positive_integer("batch_size", _INFERENCE_BATCH if batch_size is None else batch_size)
         hooks = CallbackList(callbacks, False, verbose != 0, self, verbose=verbose, steps=-(-len(data) // size))
         return _as_asked(self._evaluate(data, size, hooks), return_dict)
@@ -368,6 +370,11 @@ def _as_asked(results: dict[str, float], return_dict: bool) -> Any:
         return results
     values = list(results.values())
     return values[0] if len(values) == 1 else values
+
+
+def _check_verbose(verbose: Any) -> None:
+    if verbose not in ("auto", 0, 1, 2):
+        raise ValueError(f"verbose must be 'auto', 0, 1 or 2, got {verbose!r}")
 
 
 def _positive_integer(name: str, value: Any, least: int = 1) -> int:
