@@ -47,6 +47,11 @@ class Scores:
         """Whether every metric has seen data, and so its form is known."""
         return len(self._metrics) == len(self.given)
 
+    @property
+    def metrics(self) -> list[Any]:
+        """The metrics as objects."""
+        return self._metrics or [metrics_.get(m) for m, _ in self.given]
+
     def copy(self) -> Scores:
         """Fresh scores of the same metrics."""
         other = copy.deepcopy(self)

@@ -69,6 +69,11 @@ class Trainer:
         """``"loss"`` and the names of the metrics."""
         return ["loss", *self._require_compiled().names]
 
+    @property
+    def metrics(self) -> list[Any]:
+        """The metrics chosen in `compile`, as objects."""
+        return [] if self._scores is None else self._scores.metrics
+
     def _require_compiled(self) -> Scores:
         if self._scores is None or self.loss is None:
             raise ValueError(f"model {self.name!r} isn't compiled: call compile(optimizer=..., loss=...) first")
