@@ -1,6 +1,6 @@
 """Compile every kernel in src_cython once for each instruction-set level the target architecture has.
 
-FASTNN_DEBUG=1 builds with bounds checks, debug information and -O1.
+FASTNN_DEBUG=1 builds with bounds checks, debug information and -O1; FASTNN_COMPILE=0 builds nothing, for machines without a compiler.
 """
 
 import os
@@ -21,7 +21,6 @@ GNU += " --param inline-unit-growth=200"  # many kernels in one file otherwise e
 # No errno and no traps: libm calls and selects vectorise. Never -ffast-math: it changes the whole process's floating-point mode.
 GNU += " -fno-math-errno -fno-trapping-math -fno-semantic-interposition -Wno-unused-function -Wno-unknown-warning-option"
 X86 = {"baseline": "", "v3": "-march=x86-64-v3", "v4": "-march=x86-64-v4 -mprefer-vector-width=512"}
-MSVC = {"baseline": "", "v3": "/arch:AVX2", "v4": "/arch:AVX512"}
 DIRECTIVES = {
     "language_level": 3,
     "boundscheck": DEBUG,
@@ -33,10 +32,10 @@ DIRECTIVES = {
 }
 
 
-def target_is_x86() -> bool:
-    """Whether the extension modules will run on x86-64; ARCHFLAGS names the target when macOS cross-compiles."""
-    machine = os.environ.get("ARCHFLAGS") or sysconfig.get_platform() + platform.machine()
-    return any(name in machine for name in ("x86_64", "AMD64", "amd64"))
+def levels() -> list[str]:
+    """All levels where the target is x86-64 alone; ARCHFLAGS names the target when macOS cross-compiles. Windows gets the baseline."""
+    target = os.environ.get("ARCHFLAGS") or sysconfig.get_platform()
+    return list(X86) if "x86_64" in target and "arm64" not in target else ["baseline"]
 
 
 def extension(name: str, source: str | Path, level: str) -> Extension:
@@ -67,7 +66,7 @@ class BuildExt(build_ext):
     def build_extension(self, ext: Extension) -> None:
         level = getattr(ext, "level", "baseline")
         if self.compiler.compiler_type == "msvc":
-            ext.extra_compile_args = ["/O2", *MSVC[level].split()]
+            ext.extra_compile_args = ["/O2"]
         else:
             ext.extra_compile_args = [*GNU.split(), *X86[level].split()]
             ext.extra_link_args = [] if DEBUG else ["-Wl,-s"] if platform.system() == "Linux" else []
@@ -75,15 +74,14 @@ class BuildExt(build_ext):
 
 
 def all_extensions() -> list[Extension]:
-    levels = list(X86) if target_is_x86() else ["baseline"]
     kernels = [p for p in SOURCES if p.stem != "cpu"]
     common = [extension("cpu", "src_cython/cpu.pyx", "baseline"), Extension("fastnn._compiled._cyutility", [])]
     built = cythonized(common, "common")
-    for level in levels:
+    for level in levels():
         built += cythonized([extension(f"{level}.{p.stem}", p, level) for p in kernels], level)
     for each in built:
-        each.level = level if (level := each.name.split(".")[2]) in levels else "baseline"
+        each.level = level if (level := each.name.split(".")[2]) in X86 else "baseline"
     return built
 
 
-setup(ext_modules=all_extensions(), cmdclass={"build_ext": BuildExt})
+setup(ext_modules=all_extensions() if os.environ.get("FASTNN_COMPILE") != "0" else [], cmdclass={"build_ext": BuildExt})

@@ -30,15 +30,36 @@ from fastnn import (
     utils,
 )
 from fastnn._version import __version__
-from fastnn.layers import Input
+from fastnn.callbacks import Callback
+from fastnn.initializers import Initializer
+from fastnn.layers import Activation, BatchNormalization, Dense, Dropout, Flatten, Input, Layer
+from fastnn.losses import Loss
+from fastnn.metrics import Metric
 from fastnn.models import Sequential, load_model
+from fastnn.optimizers import SGD, Adagrad, Adam, AdamW, Optimizer, RMSprop
 from fastnn.report import show_config
 from fastnn.threads import get_num_threads, set_num_threads
 
 backend.attach()
 
 __all__ = [
+    "SGD",
+    "Activation",
+    "Adagrad",
+    "Adam",
+    "AdamW",
+    "BatchNormalization",
+    "Callback",
+    "Dense",
+    "Dropout",
+    "Flatten",
+    "Initializer",
     "Input",
+    "Layer",
+    "Loss",
+    "Metric",
+    "Optimizer",
+    "RMSprop",
     "Sequential",
     "__version__",
     "activations",

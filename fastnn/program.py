@@ -108,7 +108,7 @@ class Program:
 
     def call(self, op: Op, *arguments: Any) -> Call:
         """Bind an op to its arguments."""
-        return Call(op, arguments, op.compiled_for(self.dtype) or op.reference, threads.work(op, arguments))
+        return Call(op, arguments, op.compiled_for(self.dtype) or silent(op.reference), threads.work(op, arguments))
 
     def forward(self, op: Op, *arguments: Any) -> None:
         """Append a call."""
@@ -135,11 +135,22 @@ class Program:
         run(reversed(self.backward_calls))
 
 
+def silent(reference: Callable[..., None]) -> Callable[..., None]:
+    """`reference` without NumPy's warnings: a diverging run overflows, and compiled twins say nothing then."""
+
+    def call(*arguments: Any) -> None:
+        with np.errstate(all="ignore"):
+            reference(*arguments)
+
+    return call
+
+
 def run(calls: Iterable[Call]) -> None:
     """Run the calls in order, on the current backend, large ones on several threads."""
     if backend.current() == "numpy":
-        for call in calls:
-            call.op.reference(*call.arguments)
+        with np.errstate(all="ignore"):
+            for call in calls:
+                call.op.reference(*call.arguments)
         return
     limit = threads.MINIMUM_WORK if threads.get_num_threads() > 1 else math.inf
     for op, arguments, compiled, work in calls:

@@ -35,7 +35,9 @@ cdef void moments(Py_ssize_t n, Py_ssize_t m, const real* x, Py_ssize_t row, dou
             variance[j] += second[j]
     for j in range(m):
         mean[j] /= n
-        variance[j] = max(0.0, variance[j] / n - mean[j] * mean[j])
+        variance[j] = variance[j] / n - mean[j] * mean[j]
+        if variance[j] < 0:  # by rounding; NaN stays
+            variance[j] = 0
 
 
 def batch_norm(

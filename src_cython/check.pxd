@@ -15,8 +15,18 @@ cdef inline int expect_matrix(str op, str name, const Py_ssize_t* shape, Py_ssiz
     return 0
 
 
-cdef inline int expect_contiguous_rows(str op, str name, Py_ssize_t columns, Py_ssize_t stride, Py_ssize_t itemsize) except -1:
+cdef inline int expect_whole_strides(str op, str name, const Py_ssize_t* strides, Py_ssize_t itemsize) except -1:
+    """Raise a ValueError unless the rows and columns of `name` lie whole entries apart, as in a field of a structured array they may not."""
+    if strides[0] % itemsize or strides[1] % itemsize:
+        raise ValueError(f"{op}: the strides of {name} ({strides[0]}, {strides[1]}) must be multiples of {itemsize} bytes; copy it first")
+    return 0
+
+
+cdef inline int expect_contiguous_rows(
+    str op, str name, const Py_ssize_t* shape, const Py_ssize_t* strides, Py_ssize_t itemsize
+) except -1:
     """Raise a ValueError unless the columns of `name` lie side by side."""
-    if columns > 1 and stride != itemsize:
-        raise ValueError(f"{op}: {name} must have contiguous rows, its columns lie {stride} bytes apart")
+    expect_whole_strides(op, name, strides, itemsize)
+    if shape[1] > 1 and strides[1] != itemsize:
+        raise ValueError(f"{op}: {name} must have contiguous rows, its columns lie {strides[1]} bytes apart")
     return 0

@@ -1,6 +1,6 @@
 """The three products of a dense layer, for operands of any strides; an output's rows must be contiguous."""
 
-from check cimport expect, expect_contiguous_rows, expect_matrix
+from check cimport expect, expect_contiguous_rows, expect_matrix, expect_whole_strides
 from gemm cimport gemm
 from real cimport real
 
@@ -17,7 +17,9 @@ def dense(const real[:, :] x not None, const real[:, :] w not None, const real[:
     expect("dense", "w", w.shape[0], x.shape[1], "rows")
     expect("dense", "b", b.shape[0], w.shape[1], "entries")
     expect_matrix("dense", "z", z.shape, x.shape[0], w.shape[1])
-    expect_contiguous_rows("dense", "z", z.shape[1], z.strides[1], sizeof(real))
+    expect_whole_strides("dense", "x", x.strides, sizeof(real))
+    expect_whole_strides("dense", "w", w.strides, sizeof(real))
+    expect_contiguous_rows("dense", "z", z.shape, z.strides, sizeof(real))
     with nogil:
         product(x, w, z, &b[0] if b.shape[0] else NULL)
 
@@ -25,7 +27,9 @@ def dense(const real[:, :] x not None, const real[:, :] w not None, const real[:
 def dense_backward_input(const real[:, :] dz not None, const real[:, :] w not None, real[:, :] dx not None):
     expect("dense_backward_input", "w", w.shape[1], dz.shape[1], "columns")
     expect_matrix("dense_backward_input", "dx", dx.shape, dz.shape[0], w.shape[0])
-    expect_contiguous_rows("dense_backward_input", "dx", dx.shape[1], dx.strides[1], sizeof(real))
+    expect_whole_strides("dense_backward_input", "dz", dz.strides, sizeof(real))
+    expect_whole_strides("dense_backward_input", "w", w.strides, sizeof(real))
+    expect_contiguous_rows("dense_backward_input", "dx", dx.shape, dx.strides, sizeof(real))
     with nogil:
         product(dz, w.T, dx, <const real*>NULL)
 
@@ -35,7 +39,9 @@ def dense_backward_parameters(const real[:, :] x not None, const real[:, :] dz n
     expect("dense_backward_parameters", "dz", dz.shape[0], x.shape[0], "rows")
     expect("dense_backward_parameters", "db", db.shape[0], dz.shape[1], "entries")
     expect_matrix("dense_backward_parameters", "dw", dw.shape, x.shape[1], dz.shape[1])
-    expect_contiguous_rows("dense_backward_parameters", "dw", dw.shape[1], dw.strides[1], sizeof(real))
+    expect_whole_strides("dense_backward_parameters", "x", x.strides, sizeof(real))
+    expect_whole_strides("dense_backward_parameters", "dz", dz.strides, sizeof(real))
+    expect_contiguous_rows("dense_backward_parameters", "dw", dw.shape, dw.strides, sizeof(real))
     with nogil:
         product(x.T, dz, dw, <const real*>NULL)
         db[:] = 0

@@ -28,10 +28,17 @@ cdef void drop(Py_ssize_t n, const real* x, real* y, uint64_t step, double rate,
         y[i] = x[i] * factor if mix(mix(i + low) ^ high) >= threshold else 0
 
 
+cdef int check(str op, const Py_ssize_t* shape, Py_ssize_t steps, double rate) except -1:
+    if steps != 1 or not 0 <= rate < 1:
+        raise ValueError(f"{op}: step must have 1 entry and rate lie in [0, 1), got {steps} and {rate}")
+    if <uint64_t>shape[0] * <uint64_t>shape[1] > 0xFFFFFFFFULL:
+        raise ValueError(f"{op}: a mask has at most 2**32 - 1 units, got {shape[0]} x {shape[1]}; use smaller batches")
+    return 0
+
+
 def dropout(const real[:, ::1] x not None, const uint64_t[::1] step not None, real[:, ::1] y not None, double rate, uint64_t seed):
     expect_matrix("dropout", "y", y.shape, x.shape[0], x.shape[1])
-    if step.shape[0] != 1 or not 0 <= rate < 1:
-        raise ValueError(f"dropout: step must have 1 entry and rate lie in [0, 1), got {step.shape[0]} and {rate}")
+    check("dropout", x.shape, step.shape[0], rate)
     if x.shape[0] and x.shape[1]:
         with nogil:
             drop(x.shape[0] * x.shape[1], &x[0, 0], &y[0, 0], step[0], rate, seed)
@@ -41,8 +48,7 @@ def dropout_backward(
     const real[:, ::1] dy not None, const uint64_t[::1] step not None, real[:, ::1] dx not None, double rate, uint64_t seed
 ):
     expect_matrix("dropout_backward", "dx", dx.shape, dy.shape[0], dy.shape[1])
-    if step.shape[0] != 1 or not 0 <= rate < 1:
-        raise ValueError(f"dropout_backward: step must have 1 entry and rate lie in [0, 1), got {step.shape[0]} and {rate}")
+    check("dropout_backward", dy.shape, step.shape[0], rate)
     if dy.shape[0] and dy.shape[1]:
         with nogil:
             drop(dy.shape[0] * dy.shape[1], &dy[0, 0], &dx[0, 0], step[0], rate, seed)

@@ -533,7 +533,8 @@ def test_info_of_arrays_tells_their_shape(fastnn_command):
     assert "rows of shape (8, 8)" in fastnn_command("info", "model.fnn")[1]
 
 
-def test_bench_compares_the_backends(fastnn_command):
+def test_bench_compares_the_backends(fastnn_command, monkeypatch):
+    monkeypatch.setenv("OPENBLAS_NUM_THREADS", "1")  # or the command would start itself anew with it
     if fastnn.backend.isa() is None:
         pytest.skip("the compiled backend is not built")
     name = next(name for name, op in fastnn.backend.registry.items() if op.compiled)

@@ -184,3 +184,59 @@ def test_backward_matches_central_differences(forward):
 def test_registry_holds_every_public_kernel():
     """A compiled function without a reference would never be tested."""
     assert set(fastnn.backend._twins) <= set(registry)
+
+
+@compiled_only
+@pytest.mark.parametrize("op", [op for op in OPS if op.family == "dense"], ids=lambda op: op.name)
+def test_dense_takes_any_strides(op):
+    """Transposed, reversed and every second row or column: all as NumPy computes them."""
+    views = [
+        lambda a: np.asfortranarray(a),
+        lambda a: a[::-1],
+        lambda a: a[:, ::-1],
+        lambda a: np.repeat(np.repeat(a, 2, 0), 3, 1)[::2, ::3],
+    ]
+    for view in views:
+        arguments = samples.arguments(op, SIZES[2], "float64", np.random.default_rng(4))
+        given = [view(v) if isinstance(a, Argument) and a.read and v.ndim == 2 else v for a, v in zip(op.arguments, arguments, strict=True)]
+        expected = copies(given)
+        op.reference(*expected)
+        op.compiled(*given)
+        for name, e in outputs(op, expected).items():
+            np.testing.assert_allclose(outputs(op, given)[name], e, rtol=1e-12, atol=1e-12, err_msg=name)
+
+
+@compiled_only
+@pytest.mark.parametrize("op", [op for op in OPS if op.family == "dense"], ids=lambda op: op.name)
+def test_dense_refuses_strides_of_broken_entries(op):
+    """The field of a structured array may lie 28 bytes from row to row, which is no number of float64s."""
+    arguments = samples.arguments(op, {"n": 3, "k": 3, "m": 3}, "float64", np.random.default_rng(0))
+    for i, a in enumerate(op.arguments):
+        if isinstance(a, Argument) and len(a.shape) == 2:
+            broken = list(arguments)
+            broken[i] = np.zeros(3, [("a", "f8", (3,)), ("b", "f4")])["a"]
+            with pytest.raises(ValueError, match=f"{op.name}: the strides of {a.name}"):
+                op.compiled(*broken)
+
+
+def non_finite_cases():
+    """Each differentiable op with NaN in each of its floating inputs in turn."""
+    for op in TWINNED:
+        if op.differentiable:
+            for a in op.arrays:
+                if a.read and a.dtype == "real":
+                    yield pytest.param(op, a.name, id=f"{op.name}-{a.name}")
+
+
+@compiled_only
+@pytest.mark.parametrize(("op", "name"), list(non_finite_cases()))
+def test_nan_shows_in_the_same_places_on_both_backends(op, name):
+    arguments = samples.arguments(op, {"n": 5, "k": 4, "m": 3, "s": 6}, "float64", np.random.default_rng(0))
+    position = [getattr(a, "name", a) for a in op.arguments].index(name)
+    arguments[position].reshape(-1)[1] = np.nan
+    expected, got = copies(arguments), copies(arguments)
+    with np.errstate(all="ignore"):
+        op.reference(*expected)
+    op.compiled(*got)
+    for output, e in outputs(op, expected).items():
+        np.testing.assert_array_equal(np.isnan(outputs(op, got)[output]), np.isnan(e), err_msg=output)

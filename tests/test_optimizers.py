@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fastnn import backend, optimizers, samples
+from fastnn import backend, optimizers
 from fastnn.backend import registry
 from fastnn.memory import ALIGNMENT
 from fastnn.optimizers import SGD, Adagrad, Adam, AdamW, Optimizer, RMSprop
@@ -404,21 +404,6 @@ def test_backends_agree_after_ten_steps(member, options, dtype, tolerance):
 
     for got, expected in zip(trained("compiled"), trained("numpy"), strict=True):
         np.testing.assert_allclose(got, expected, rtol=tolerance, atol=tolerance)
-
-
-@compiled_only
-@pytest.mark.parametrize("dtype", ["float64", "float32"])
-@pytest.mark.parametrize("op", [op for op in OPS if op.split], ids=lambda op: op.name)
-def test_entries_computed_apart_have_the_same_bits(op, dtype):
-    """What threads rely on."""
-    arguments = samples.arguments(op, {"s": 1003}, dtype, np.random.default_rng(1))
-    whole = [a.copy() if isinstance(a, np.ndarray) else a for a in arguments]
-    op.compiled(*whole)
-    for cut in (1, 7, 100, 999):
-        apart = [a.copy() if isinstance(a, np.ndarray) else a for a in arguments]
-        for part in (slice(cut), slice(cut, None)):
-            op.compiled(*[a[part] if isinstance(a, np.ndarray) else a for a in apart])
-        np.testing.assert_equal(apart, whole)
 
 
 @compiled_only

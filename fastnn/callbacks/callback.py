@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 Logs = dict[str, Any] | None
 
 
@@ -102,6 +104,6 @@ def overrides(callback: Callback, name: str) -> bool:
 
 def checked_count(callback: Callback, name: str, value: int) -> int:
     """`value` as a non-negative integer."""
-    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 0:
         raise ValueError(f"{type(callback).__name__}: {name} must be a non-negative integer, got {value!r}")
-    return value
+    return int(value)

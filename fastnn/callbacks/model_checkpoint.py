@@ -100,6 +100,8 @@ class ModelCheckpoint(MonitorCallback):
             raise ValueError(
                 f"ModelCheckpoint: filepath {self.filepath!r} names {error}, which is not available; available: {known}"
             ) from None
+        except (IndexError, ValueError) as error:
+            raise ValueError(f"ModelCheckpoint: filepath {self.filepath!r} is no format: {error}; write '{{epoch:02d}}'") from None
 
     def _save(self, path: str, why: str) -> None:
         self._say(f"{why}saving model to {path}")

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import os
 import platform
 import statistics
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
@@ -19,6 +22,7 @@ from fastnn.models import Sequential
 
 __all__ = ["add_parser", "median_seconds", "run"]
 
+_BLAS_THREADS = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS")
 _SIZES = (32, 128, 512)
 _REPEATS = 9
 _LEAST_SECONDS = 5e-4
@@ -39,22 +43,30 @@ def add_parser(commands: Any) -> None:
     parser.add_argument("ops", metavar="TEXT", nargs="*", help="only ops with one of these texts in their name (default: all)")
     parser.add_argument("--sizes", metavar="N", type=whole(1), nargs="+", default=_SIZES, help="sizes of the axes (default: 32 128 512)")
     parser.add_argument("--dtype", choices=("float32", "float64"), default="float32", help="of all arrays")
-    parser.add_argument("--threads", metavar="N", type=whole(1), help="threads to use")
+    parser.add_argument("--threads", metavar="N", type=whole(1), default=1, help="threads of both backends (default: 1)")
 
 
 def run(options: argparse.Namespace) -> int:
     """Print a line an op and size."""
     with backend.use("compiled"):
-        if options.threads:
-            fastnn.set_num_threads(options.threads)
         chosen = _chosen(options.ops)
+        if _BLAS_THREADS[0] not in os.environ:
+            return _run_with_blas_threads(options)
+        fastnn.set_num_threads(options.threads)
         machine = platform.processor() or platform.machine()
         print(f"fastnn {fastnn.__version__}, {backend_text()}, NumPy {np.__version__}, {machine}, {options.dtype}")
-        print(f"fastnn's threads: {fastnn.get_num_threads()}; NumPy's: its own choice, unless OPENBLAS_NUM_THREADS is set")
+        print(f"threads: fastnn's {options.threads}, NumPy's BLAS {os.environ[_BLAS_THREADS[0]]}")
     print(f"{'op':<44}{'size':>6}{'NumPy us':>12}{'compiled us':>13}{'ratio':>8}")
     for name, size, reference, compiled in _measurements(chosen, options):
         print(f"{name:<44}{size:>6}{reference * 1e6:>12.2f}{compiled * 1e6:>13.2f}{reference / compiled:>8.2f}", flush=True)
     return 0
+
+
+def _run_with_blas_threads(options: argparse.Namespace) -> int:
+    """The same command in a new process, as NumPy's BLAS reads the number of its threads only when it is loaded."""
+    arguments = ["--sizes", *map(str, options.sizes), "--dtype", options.dtype, "--threads", str(options.threads)]
+    environment = {**os.environ, **dict.fromkeys(_BLAS_THREADS, str(options.threads))}
+    return subprocess.run([sys.executable, "-m", "fastnn", "bench", *options.ops, *arguments], env=environment).returncode
 
 
 def median_seconds(call: Callable[[], Any]) -> float:

@@ -95,10 +95,10 @@ class BatchNormalization(Layer):
         super().__init__(name, input_shape)
         if axis != -1:
             raise ValueError(f"layer {self.name!r}: axis must be -1, the last, got {axis!r}")
-        if not 0 <= momentum <= 1:
+        if not isinstance(momentum, (int, float, np.number)) or not 0 <= momentum <= 1:
             raise ValueError(f"layer {self.name!r}: momentum must lie in [0, 1], got {momentum!r}")
-        if not epsilon > 0:
-            raise ValueError(f"layer {self.name!r}: epsilon must be positive, got {epsilon!r}")
+        if not isinstance(epsilon, (int, float, np.number)) or not 0 < epsilon < np.inf:
+            raise ValueError(f"layer {self.name!r}: epsilon must be a positive number, got {epsilon!r}")
         self.axis, self.momentum, self.epsilon = axis, float(momentum), float(epsilon)
         self.center, self.scale = bool(center), bool(scale)
         self.beta_initializer = initializers.get(beta_initializer)

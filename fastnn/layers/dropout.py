@@ -34,6 +34,8 @@ def _mix(h: np.ndarray) -> np.ndarray:
 
 def _kept(size: int, step: int, rate: float, seed: int) -> np.ndarray:
     """Which of `size` units stay, as booleans."""
+    if size >= 2**32:
+        raise ValueError(f"dropout: a mask has at most 2**32 - 1 units, got {size}; use smaller batches")
     key = _splitmix(_splitmix(int(seed) & _WORD) ^ int(step))
     index = np.arange(size, dtype=np.uint32)
     random_bits = _mix(_mix(index + np.uint32(key & 0xFFFFFFFF)) ^ np.uint32(key >> 32))
@@ -71,7 +73,7 @@ class Dropout(Layer):
     Raises
     ------
     ValueError
-        For a rate outside [0, 1).
+        For a rate outside [0, 1), or a seed that is no integer in [0, 2**64).
     """
 
     def __init__(
@@ -88,8 +90,10 @@ class Dropout(Layer):
         self.noise_shape = None
         if isinstance(rate, bool) or not isinstance(rate, (int, float, np.number)) or not 0 <= rate < 1:
             raise ValueError(f"layer {self.name!r}: rate must lie in [0, 1), got {rate!r}")
-        self.rate = float(rate)
-        self.seed = int(random.generator().integers(2**31)) if seed is None else int(seed)
+        drawn = int(random.generator().integers(2**31)) if seed is None else seed
+        if isinstance(drawn, bool) or not isinstance(drawn, (int, np.integer)) or not 0 <= drawn < 2**64:
+            raise ValueError(f"layer {self.name!r}: seed must be an integer in [0, 2**64), got {seed!r}")
+        self.rate, self.seed = float(rate), int(drawn)
 
     def lower(self, program: Program, x: Tensor) -> Tensor:
         if not program.training or self.rate == 0:

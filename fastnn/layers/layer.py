@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from fastnn import initializers
+from fastnn.arrays import as_samples
 from fastnn.config import standardize_dtype
 from fastnn.configurable import Catalogue, Configurable, snake_case
 from fastnn.parameters import Parameter
@@ -35,16 +36,23 @@ class Layer(Configurable):
         Made from the class name when left out.
     input_shape : tuple of int, optional
         Shape of one sample; lets the first layer of a model stand without an ``Input``.
+
+    Attributes
+    ----------
+    loaded : dict of str to ndarray
+        Numbers from a file that take the place of the initializers' when the layer is built.
     """
 
     def __init__(self, name: str | None = None, input_shape: tuple[int, ...] | None = None):
-        if name is not None and (not isinstance(name, str) or not name or "/" in name):
-            raise ValueError(f"a layer's name must be a non-empty string without '/', got {name!r}")
+        if name is not None and (not isinstance(name, str) or not name or "/" in name or not name.isprintable()):
+            raise ValueError(f"a layer's name must be non-empty, printable and without '/', as files name weights by it, got {name!r}")
         self.name = name or automatic_name(snake_case(type(self).__name__))
         self.input_shape = None if input_shape is None else check_shape(input_shape, f"layer {self.name!r}")
         self.parameters: list[Parameter] = []
         self.built_shape: tuple[int, ...] | None = None
         self.dtype = ""
+        self.loaded: dict[str, np.ndarray] = {}
+        self._calls = 0
 
     @property
     def built(self) -> bool:
@@ -87,8 +95,12 @@ class Layer(Configurable):
         regularizer : L1L2, optional
         trainable : bool
         """
-        value = np.ascontiguousarray(initializers.get(initializer)(shape, self.dtype), self.dtype)
-        self.parameters.append(Parameter(name, value, regularizer, trainable))
+        value = self.loaded.pop(name, None)
+        if value is None:
+            value = initializers.get(initializer)(shape, self.dtype)
+        if value.shape != shape:
+            raise ValueError(f"layer {self.name!r}: {name} has shape {value.shape}, expected {shape}")
+        self.parameters.append(Parameter(name, np.ascontiguousarray(value, self.dtype), regularizer, trainable))
         return self.parameters[-1]
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
@@ -108,16 +120,27 @@ class Layer(Configurable):
         training : bool
             Whether dropout and batch statistics are in use.
         """
-        given = np.asarray(x)
-        self.build((None, *given.shape[1:]), self.dtype or None)
+        given = as_samples(x, self.built_shape, self.dtype or standardize_dtype())
+        self.build((None, *given.shape[1:]), str(given.dtype))
         for parameter in self.trainable_weights if training else ():
             parameter.need_grad()
-        program = Program(len(given), self.dtype, training, np.zeros(1, np.uint64))
+        self._calls += training  # each draws its own dropout mask
+        program = Program(len(given), self.dtype, training, np.full(1, self._calls, np.uint64))
         source = program.tensor(*given.shape[1:], needs_grad=False)
         source.value[...] = given
         output = self.lower(program, source)
         program.run_forward()
         return output.value
+
+    @property
+    def trainable(self) -> bool:
+        """Always True: layers can't be frozen yet, and trying to raises a ValueError."""
+        return True
+
+    @trainable.setter
+    def trainable(self, value: bool) -> None:
+        if not value:
+            raise ValueError(f"layer {self.name!r} can't be frozen yet; to keep it, train a model of the other layers on its outputs")
 
     @property
     def weights(self) -> list[Parameter]:

@@ -45,7 +45,8 @@ def dense_targets(y_true: Any, m: int, dtype: object, name: str) -> np.ndarray:
     if t.ndim == 1 and m == 1:
         t = t[:, None]
     if t.ndim != 2 or t.shape[1] != m:
-        hint = "; for integer labels use sparse_categorical_crossentropy or utils.to_categorical" if t.size == len(np.atleast_1d(t)) else ""
+        labels = name.startswith("categorical") and t.size == len(np.atleast_1d(t))
+        hint = "; for integer labels use sparse_categorical_crossentropy or utils.to_categorical" if labels else ""
         raise ValueError(f"{name}: the model gives {m} outputs, so targets must have shape (n, {m}), got {t.shape}{hint}")
     _not_empty(t, name)
     with np.errstate(over="ignore"):

@@ -61,7 +61,7 @@ class RootMeanSquaredError(MeanSquaredError):
         return math.sqrt(super().result())
 
 
-@metrics.register()
+@metrics.register("r2", "R2")
 class R2Score(Metric):
     """The share of the targets' variance that predictions explain: ``1 - residual / total``.
 

@@ -21,6 +21,7 @@ def write_archive(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
     OSError
         When the folder is missing, full, or not writable.
     """
+    path = path.resolve()  # a link stays, what it points to is written
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         with open(temporary, "wb") as file:

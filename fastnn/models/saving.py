@@ -94,6 +94,10 @@ def load_weights(model: Sequential, filepath: Any) -> None:
 
 def _target(filepath: Any, overwrite: bool) -> Path:
     path = Path(filepath)
+    if path.is_dir() or not path.parent.is_dir():
+        raise FileNotFoundError(
+            f"can't save to {str(path)!r}: " + ("it is a folder" if path.is_dir() else "its folder doesn't exist; make it first")
+        )
     if not overwrite and path.exists():
         raise ValueError(f"{str(path)!r} exists; pass overwrite=True to replace it")
     return path
@@ -109,8 +113,22 @@ def _description(model: Sequential) -> dict[str, Any]:
         "compile": compiled or None,
         "iterations": model.optimizer.iterations if compiled else 0,
         "counters": model._counters(),
-        "metadata": model.metadata,
+        "metadata": _plain(model.metadata, "metadata"),
     }
+
+
+def _plain(value: Any, where: str) -> Any:
+    """`value` as JSON data that reads back equal, or a TypeError that says which entry isn't."""
+    if isinstance(value, dict):
+        if strange := [key for key in value if not isinstance(key, str)]:
+            raise TypeError(f"model.{where}: keys must be strings to be saved, got {strange[0]!r}")
+        return {key: _plain(each, f"{where}[{key!r}]") for key, each in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(each, f"{where}[{i}]") for i, each in enumerate(value)]
+    try:
+        return serialize(value)
+    except TypeError as error:
+        raise TypeError(f"model.{where}: {error}") from None
 
 
 def _read_description(arrays: dict[str, np.ndarray]) -> dict[str, Any]:
@@ -127,7 +145,8 @@ def _read_description(arrays: dict[str, np.ndarray]) -> dict[str, Any]:
 def _rebuild(description: dict[str, Any], arrays: dict[str, np.ndarray]) -> Sequential:
     from fastnn.models.sequential import Sequential
 
-    model = Sequential.from_config(description["config"])
+    weights = {name.removeprefix("weights/"): value for name, value in arrays.items() if name.startswith("weights/")}
+    model = Sequential.from_config(description["config"], weights)
     _restore_weights(model, arrays)
     if description["compile"]:
         model.compile(**description["compile"])
@@ -148,10 +167,18 @@ def _weights(model: Sequential) -> dict[str, np.ndarray]:
 def _restore_weights(model: Sequential, arrays: dict[str, np.ndarray]) -> None:
     names = [f"weights/{name}" for name, _ in _named(model)]
     stored = [name for name in arrays if name.startswith("weights/")]
+    if _alike(names, [p.shape for _, p in _named(model)], stored, [arrays[name].shape for name in stored]):
+        names = stored
     if set(names) != set(stored):
         raise KeyError(f"the model has {', '.join(sorted(names))}, the file {', '.join(sorted(stored)) or 'no weights'}")
     order = {id(p): arrays[name] for name, (_, p) in zip(names, _named(model), strict=True)}
     model.set_weights([order[id(p)] for p in model.weights])
+
+
+def _alike(names: list[str], shapes: list[Any], stored: list[str], stored_shapes: list[Any]) -> bool:
+    """Whether only the layers' names differ, as those of a model built twice in one process do: then the order tells."""
+    kinds, stored_kinds = ([name.rpartition("/")[2] for name in each] for each in (names, stored))
+    return set(names) != set(stored) and kinds == stored_kinds and shapes == stored_shapes
 
 
 def _slot_views(model: Sequential) -> Iterator[tuple[str, np.ndarray]]:
@@ -168,12 +195,14 @@ def _optimizer_state(model: Sequential) -> dict[str, np.ndarray]:
 
 
 def _restore_optimizer(model: Sequential, arrays: dict[str, np.ndarray], iterations: int) -> None:
+    if isinstance(iterations, bool) or not isinstance(iterations, int) or iterations < 0:
+        raise ValueError(f"iterations must be a non-negative integer, got {iterations!r}")
     if iterations:
         model._build_optimizer()
-        model.optimizer.iterations = int(iterations)
+        model.optimizer.iterations = iterations
         for name, view in _slot_views(model):
-            if arrays[name].shape != view.shape:
-                raise ValueError(f"{name} has shape {arrays[name].shape}, expected {view.shape}")
+            if arrays[name].shape != view.shape or np.isnan(arrays[name]).any():
+                raise ValueError(f"{name} must have shape {view.shape} and no NaN, got {arrays[name].shape}")
             view[...] = arrays[name]
 
 
@@ -184,5 +213,9 @@ def _check_test_case(model: Sequential, arrays: dict[str, np.ndarray]) -> None:
     with np.errstate(all="ignore"):
         got = model.predict(x)
     scale = np.abs(expected[np.isfinite(expected)]).max(initial=1e-3)
-    if got.shape != expected.shape or not np.allclose(got, expected, rtol=tolerance, atol=tolerance * scale, equal_nan=True):
+    if (
+        len(got) == 0
+        or got.shape != expected.shape
+        or not np.allclose(got, expected, rtol=tolerance, atol=tolerance * scale, equal_nan=True)
+    ):
         raise ValueError("its stored test case comes out differently: the file was altered or damaged")

@@ -29,11 +29,17 @@ class Scores:
 
     def __init__(self, metrics: Any = None, weighted_metrics: Any = None):
         self.given = [(m, False) for m in _as_list(metrics)] + [(m, True) for m in _as_list(weighted_metrics)]
-        self.names = [metrics_.get(m).name for m, _ in self.given]
+        self.names = self._distinct_names()
         if len(set(self.names)) < len(self.names) or "loss" in self.names:
             raise ValueError(f"metrics need different names, and none may be 'loss', got {self.names}")
         self._metrics: list[Any] = []
         self.reset()
+
+    def _distinct_names(self) -> list[str]:
+        """Each metric's name; a weighted one that is also there unweighted gets Keras' ``weighted_`` before it."""
+        names = [metrics_.get(m).name for m, _ in self.given]
+        plain = {name for name, (_, weighted) in zip(names, self.given, strict=True) if not weighted}
+        return [f"weighted_{n}" if weighted and n in plain else n for n, (_, weighted) in zip(names, self.given, strict=True)]
 
     def get_config(self) -> dict[str, Any]:
         """The metrics as `compile` takes them; Python functions can't be kept, and are left out with a warning."""
@@ -62,6 +68,7 @@ class Scores:
         self._loss_sum, self._samples = 0.0, 0
         for metric in self._metrics:
             metric.reset_state()
+        self._metrics = []  # the next batch's shapes may be others, if layers were added
 
     def update(self, loss: float, data: Data, rows: np.ndarray, outputs: np.ndarray) -> None:
         """Take one batch in: its loss, and its outputs compared with the targets of `rows`."""

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
 
+from fastnn.arrays import as_samples
 from fastnn.config import standardize_dtype
 from fastnn.configurable import serialize
 from fastnn.layers.input import InputLayer
 from fastnn.layers.layer import Layer, Shape, assign_all, automatic_name, check_shape, layers
 from fastnn.models import saving
-from fastnn.models.data import as_samples
 from fastnn.models.lowering import Lowered
 from fastnn.models.summary import summary_text
 from fastnn.models.training import Trainer
@@ -51,8 +52,10 @@ class Sequential(Trainer):
     15
     """
 
-    def __init__(self, layers: Iterable[Layer] | None = None, name: str | None = None, dtype: Any = None):
+    def __init__(self, layers: Iterable[Layer] | None = None, *, name: str | None = None, dtype: Any = None):
         super().__init__()
+        if not isinstance(name, (str, type(None))):
+            raise TypeError(f"a model's name must be a string, got {name!r}")
         self.name = name or automatic_name("sequential")
         self.dtype = standardize_dtype(dtype)
         self.metadata: dict[str, Any] = {}
@@ -208,6 +211,8 @@ class Sequential(Trainer):
     def non_trainable_weights(self) -> list[Parameter]:
         return [p for layer in self._layers for p in layer.non_trainable_weights]
 
+    variables, trainable_variables, non_trainable_variables = weights, trainable_weights, non_trainable_weights
+
     def get_weights(self) -> list[np.ndarray]:
         """Copies of all parameters' numbers, in the order of `weights`."""
         return [p.numpy() for p in self.weights]
@@ -279,14 +284,14 @@ class Sequential(Trainer):
             When x has another shape than the model expects.
         """
         samples = self._samples(x)
-        if len(samples) == 0:
-            return np.empty((0, *self.output_shape[1:]), self.dtype)
-        if training:
+        if not training or len(samples) == 0:
+            return self._outputs(samples)
+        with self._buffers:
+            lowered = self._lowered(len(samples), True, False)
             self._step += 1
-        lowered = self._lowered(len(samples), training, False)
-        lowered.x[...] = samples
-        lowered.program.run_forward()
-        return lowered.output.copy()
+            lowered.x[...] = samples
+            lowered.program.run_forward()
+            return lowered.output.copy()
 
     def _samples(self, x: Any) -> np.ndarray:
         """Bring x into the model's dtype and shape, building the model from it when that has not happened."""
@@ -303,7 +308,10 @@ class Sequential(Trainer):
 
     def __getstate__(self) -> dict[str, Any]:
         """For copies and pickles, which would cut the views into the arena: it and the programs are made again when needed."""
-        return {**self.__dict__, "_arena": None, "_programs": OrderedDict()}
+        return {**self.__dict__, "_arena": None, "_programs": OrderedDict(), "_buffers": None}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state, _buffers=threading.RLock())
 
     # ------------------------------------------------------------------------------ saving, configuration
 
@@ -354,9 +362,20 @@ class Sequential(Trainer):
         }
 
     @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Sequential:
-        """Build a model (with new weights) from what `get_config` returned."""
-        model = cls([layers.get(layer) for layer in config["layers"]], config.get("name"), config.get("dtype"))
+    def from_config(cls, config: dict[str, Any], weights: Mapping[str, np.ndarray] | None = None) -> Sequential:
+        """Build a model from what `get_config` returned.
+
+        Parameters
+        ----------
+        config : dict
+        weights : mapping of str to ndarray, optional
+            Numbers by ``"<layer>/<parameter>"`` that take the place of new ones, where there are some.
+        """
+        made = [layers.get(layer) for layer in config["layers"]]
+        for layer in made:
+            names = [name for name in weights or () if name.rpartition("/")[0] == layer.name]
+            layer.loaded = {name.rpartition("/")[2]: weights[name] for name in names}
+        model = cls(made, name=config.get("name"), dtype=config.get("dtype"))
         if config.get("build_input_shape") and not model.built:
             model.build(tuple(config["build_input_shape"]))
         return model

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from fastnn import losses, optimizers, random
+from fastnn.arrays import as_array, as_samples, check_finite
 from fastnn.callbacks import CallbackList, History
-from fastnn.models.data import Data, as_array, as_samples, as_weights, check_finite
+from fastnn.models.data import Data, as_weights
 from fastnn.models.scores import Scores
 from fastnn.optimizers.optimizer import check_number
+from fastnn.parameters import Parameter
 
 if TYPE_CHECKING:
     from fastnn.models.lowering import Lowered
@@ -34,11 +37,13 @@ class Trainer:
         self._scores: Scores | None = None
         self._shuffle_seed: int | None = None
         self._epochs_seen = 0
+        self._stepped: list[Parameter] = []  # what the optimizer's slots belong to
+        self._buffers = threading.RLock()  # held while a program's buffers are in use: a server predicts from several threads
 
     # ------------------------------------------------------------------------------------------ compiling
 
-    def compile(self, optimizer: Any = "rmsprop", loss: Any = None, metrics: Any = None, weighted_metrics: Any = None) -> None:
-        """Choose how to train.
+    def compile(self, optimizer: Any = "rmsprop", loss: Any = None, *, metrics: Any = None, weighted_metrics: Any = None) -> None:
+        """Choose how to train. A loss takes outputs of shape (n, m): end with `Flatten` where there are more axes.
 
         Parameters
         ----------
@@ -53,9 +58,12 @@ class Trainer:
         Raises
         ------
         ValueError, TypeError
-            For unknown names and objects of the wrong kind; the model keeps what it had.
+            For unknown names, objects of the wrong kind, and an optimizer that has trained another model; the model keeps
+            what it had.
         """
         chosen = optimizers.get(optimizer), None if loss is None else losses.get(loss), Scores(metrics, weighted_metrics)
+        if chosen[0].built and chosen[0] is not self.optimizer:
+            raise ValueError(f"this {type(chosen[0]).__name__} has trained another model, and remembers it: make a new one for each model")
         self.optimizer, self.loss, self._scores = chosen
         self._programs.clear()
 
@@ -75,8 +83,10 @@ class Trainer:
         return [] if self._scores is None else self._scores.metrics
 
     def _require_compiled(self) -> Scores:
-        if self._scores is None or self.loss is None:
+        if self._scores is None:
             raise ValueError(f"model {self.name!r} isn't compiled: call compile(optimizer=..., loss=...) first")
+        if self.loss is None:
+            raise ValueError(f"model {self.name!r} was compiled without a loss: call compile(loss=...) to train or evaluate it")
         return self._scores
 
     def _prepare(self, x: Any, y: Any, sample_weight: Any = None, who: str = "x") -> Data:
@@ -160,6 +170,8 @@ class Trainer:
         """
         batch_size = _positive_integer("batch_size", 32 if batch_size is None else batch_size)
         epochs, initial_epoch = _positive_integer("epochs", epochs), _positive_integer("initial_epoch", initial_epoch, 0)
+        if not isinstance(shuffle, (bool, np.bool_)):
+            raise ValueError(f"shuffle must be True or False, got {shuffle!r}")
         validation_split = check_number("validation_split", validation_split, high=1.0)
         _check_verbose(verbose)
         data, held_out = self._training_data(self._prepare(x, y, sample_weight), validation_split, validation_data)
@@ -190,16 +202,19 @@ class Trainer:
 
     def _build_optimizer(self) -> None:
         size = self._ensure_arena().values.data.size
-        if not self.optimizer.built or any(slot.size != size for slot in self.optimizer.slots.values()):
+        if not self.optimizer.built or list(map(id, self._stepped)) != list(map(id, self.trainable_weights)):
             self.optimizer.build(size, self.dtype)
+            self._stepped = self.trainable_weights
 
     def _counters(self) -> dict[str, Any]:
         """What makes a resumed training go on as if it had never stopped, besides weights and optimizer."""
         return {"shuffle_seed": self._shuffle_seed, "epochs_seen": self._epochs_seen, "step": int(self._step[0])}
 
     def _restore_counters(self, counters: dict[str, Any]) -> None:
-        self._shuffle_seed, self._epochs_seen = counters["shuffle_seed"], int(counters["epochs_seen"])
-        self._step[0] = counters["step"]
+        seed = counters["shuffle_seed"]
+        self._shuffle_seed = None if seed is None else _positive_integer("shuffle_seed", seed, 0)
+        self._epochs_seen = _positive_integer("epochs_seen", counters["epochs_seen"], 0)
+        self._step[0] = _positive_integer("step", counters["step"], 0)
 
     def _run_epochs(self, data: Data, held_out: Data | None, epochs: range, batch_size: int, shuffle: bool, hooks: Any) -> History:
         logs: dict[str, float] = {}
@@ -239,13 +254,14 @@ class Trainer:
         return scores.results()
 
     def _train_batch(self, data: Data, rows: np.ndarray, scores: Scores) -> None:
-        lowered = self._lowered(len(rows), True, True)
-        self._load(lowered, data, rows)
-        self._step += 1
-        loss = lowered.run()
-        scores.update(loss, data, rows, lowered.output)
-        arena = self._arena
-        self.optimizer.apply(arena.values.data, arena.gradients.data, arena.gradients.views)
+        with self._buffers:
+            lowered = self._lowered(len(rows), True, True)
+            self._load(lowered, data, rows)
+            self._step += 1
+            loss = lowered.run()
+            scores.update(loss, data, rows, lowered.output)
+            arena = self._arena
+            self.optimizer.apply(arena.values.data, arena.gradients.data, arena.gradients.views)
 
     def _load(self, lowered: Lowered, data: Data, rows: np.ndarray) -> None:
         """Gather the batch into the program's buffers."""
@@ -278,6 +294,7 @@ class Trainer:
         batch_size: int | None = None,
         verbose: Any = "auto",
         sample_weight: Any = None,
+        *,
         callbacks: Any = None,
         return_dict: bool = False,
     ) -> Any:
@@ -312,9 +329,10 @@ class Trainer:
         for step, rows in enumerate(_batches(np.arange(len(data)), batch_size)):
             if watched:
                 hooks.on_test_batch_begin(step)
-            lowered = self._lowered(len(rows), False, True)
-            self._load(lowered, data, rows)
-            scores.update(lowered.run(), data, rows, lowered.output)
+            with self._buffers:
+                lowered = self._lowered(len(rows), False, True)
+                self._load(lowered, data, rows)
+                scores.update(lowered.run(), data, rows, lowered.output)
             if watched:
                 hooks.on_test_batch_end(step, scores.results())
         results = scores.results()
@@ -326,7 +344,7 @@ class Trainer:
         data = self._prepare(x, y, sample_weight)
         return _as_asked(self._evaluate(data, len(data), CallbackList(model=self)), return_dict)
 
-    def predict(self, x: Any, batch_size: int | None = None, verbose: Any = "auto", callbacks: Any = None) -> np.ndarray:
+    def predict(self, x: Any, batch_size: int | None = None, verbose: Any = "auto", *, callbacks: Any = None) -> np.ndarray:
         """The model's outputs for any number of samples.
 
         Parameters
@@ -345,21 +363,26 @@ class Trainer:
         samples = self._samples(x)
         size = _positive_integer("batch_size", _INFERENCE_BATCH if batch_size is None else batch_size)
         hooks = CallbackList(callbacks, model=self)
-        out = np.empty((len(samples), *self.output_shape[1:]), self.dtype)
         hooks.on_predict_begin()
-        for step, start in enumerate(range(0, len(samples), size)):
-            rows = slice(start, min(start + size, len(samples)))
-            hooks.on_predict_batch_begin(step)
-            self._predict_into(out[rows], samples[rows])
-            hooks.on_predict_batch_end(step, {"outputs": out[rows]})
+        out = self._outputs(samples, size, hooks)
         hooks.on_predict_end()
         return out
 
-    def _predict_into(self, out: np.ndarray, samples: np.ndarray) -> None:
-        lowered = self._lowered(len(samples), False, False)
-        lowered.x[...] = samples
-        lowered.program.run_forward()
-        out[...] = lowered.output
+    def _outputs(self, samples: np.ndarray, size: int = _INFERENCE_BATCH, hooks: CallbackList | None = None) -> np.ndarray:
+        """The outputs, computed `size` samples at a time, so that the buffers stay small."""
+        out = np.empty((len(samples), *self.output_shape[1:]), self.dtype)
+        for step, start in enumerate(range(0, len(samples), size)):
+            rows = slice(start, min(start + size, len(samples)))
+            if hooks:
+                hooks.on_predict_batch_begin(step)
+            with self._buffers:
+                lowered = self._lowered(rows.stop - start, False, False)
+                lowered.x[...] = samples[rows]
+                lowered.program.run_forward()
+                out[rows] = lowered.output
+            if hooks:
+                hooks.on_predict_batch_end(step, {"outputs": out[rows]})
+        return out
 
     def predict_on_batch(self, x: Any) -> np.ndarray:
         """The model's outputs for one batch."""

@@ -23,7 +23,7 @@ def update(signature: str) -> Callable[[Callable[..., None]], Op]:
     attributes; ``learning_rate``, ``weight_decay`` (0 for None) and ``step`` (1 at first) are there for each.
     """
     # A diverging run overflows; the compiled twin says nothing then, so the reference doesn't either.
-    return lambda reference: op(signature, differentiable=False, split="s")(np.errstate(all="ignore")(reference))
+    return lambda reference: op(signature, differentiable=False)(np.errstate(all="ignore")(reference))
 
 
 def check_number(name: str, value: Any, low: float = 0.0, high: float = math.inf, open_low: bool = False) -> float:

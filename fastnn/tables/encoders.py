@@ -38,8 +38,11 @@ class TableEncoder(Encoder):
 
     Examples
     --------
-    >>> encoder, notes = TableEncoder.learn(table.take(training_rows), ["age", "city"])
-    >>> x = encoder.encode(table)
+    >>> columns = {"age": np.array(["20", "40"], object), "city": np.array(["Ulm", "Jena"], object)}
+    >>> table = Table("people.csv", columns, np.array([2, 3]))
+    >>> encoder, notes = TableEncoder.learn(table, ["age", "city"])
+    >>> encoder.encode(table).shape
+    (2, 3)
     """
 
     def __init__(self, columns: Sequence[Column | dict]):

@@ -1,0 +1,81 @@
+"""Arrays from users: checked, and brought into the model's dtype."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+
+def as_array(value: Any, who: str) -> np.ndarray:
+    """`value` as an array of any dtype.
+
+    Raises
+    ------
+    TypeError
+        For what has no length, None and generators for instance.
+    ValueError
+        For nested lists of different lengths.
+    """
+    if hasattr(value, "__next__") or not (hasattr(value, "__len__") or hasattr(value, "__array__")):
+        raise TypeError(f"{who} must be an array, got {type(value).__name__}; collect a generator's batches with np.concatenate first")
+    if np.ma.is_masked(value):
+        raise ValueError(f"{who} has masked entries, which would be taken for data; fill or drop them first")
+    if isinstance(value, tuple) and len(value) > 1 and all(isinstance(each, np.ndarray) for each in value):
+        raise TypeError(f"{who} must be one array, got a tuple of {len(value)}; pass them as separate arguments")
+    try:
+        return np.asarray(value)
+    except ValueError as error:
+        raise ValueError(f"{who} must be an array, got lists of different lengths; pad or cut them to one length") from error
+
+
+def as_numbers(value: Any, who: str) -> np.ndarray:
+    """`value` as an array of real numbers; errors as in `as_array`, and TypeError for another dtype."""
+    given = as_array(value, who)
+    if given.dtype.kind not in "fiub":
+        raise TypeError(f"{who} must hold real numbers, got dtype {given.dtype}; encode text and dates as numbers first")
+    return given
+
+
+def as_samples(x: Any, features: tuple[int, ...] | None, dtype: str, who: str = "x") -> np.ndarray:
+    """`x` as a C-contiguous array of `dtype` and shape (n, *features).
+
+    Raises
+    ------
+    TypeError
+        For what NumPy can't make numbers of, and for generators.
+    ValueError
+        When the shape isn't the model's.
+    """
+    given = as_numbers(x, who)
+    if given.ndim == 0:
+        raise ValueError(f"{who} must have a batch axis, got a single number; pass np.array([[{given}]])")
+    if features == (1,) and given.ndim == 1:  # as Keras
+        given = given[:, None]
+    if features is not None and given.shape[1:] != features:
+        raise ValueError(f"{who} has shape {given.shape}, the model expects {_expected(features, given)}")
+    with np.errstate(over="ignore"):  # what is too large becomes infinite, which `check_finite` reports
+        return np.ascontiguousarray(given, dtype=dtype)
+
+
+def _expected(features: tuple[int, ...], given: np.ndarray) -> str:
+    shape = f"(n, {', '.join(map(str, features))})"
+    if given.shape == features:
+        return f"{shape}; for one sample pass x[None]"
+    if given[:1].size == np.prod(features) or given.ndim == 1:
+        return f"{shape}; use x.reshape((-1, {', '.join(map(str, features))}))"
+    return shape
+
+
+def check_finite(x: np.ndarray, who: str = "x") -> None:
+    """Raise a ValueError that names the first row and column holding NaN or infinity.
+
+    A plain sum finds them without a temporary array as large as x: it is finite unless something is, or overflows.
+    """
+    with np.errstate(all="ignore"):
+        if x.size == 0 or np.isfinite(x.sum()):
+            return
+    bad = np.argwhere(~np.isfinite(x))
+    if len(bad):
+        where = f"row {bad[0][0]}" + (f", position {tuple(int(i) for i in bad[0][1:])}" if x.ndim > 1 else "")
+        raise ValueError(f"{who} holds {x[tuple(bad[0])]} at {where} (in {len(bad)} places); impute or drop such rows first")

@@ -1,0 +1,77 @@
+"""What several test files share: data, small models, and how to tell that a model is untouched."""
+
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+import fastnn
+from fastnn import layers
+from fastnn.backend import registry
+
+BACKENDS = ["numpy", *(["compiled"] if any(op.compiled for op in registry.values()) else [])]
+compiled_only = pytest.mark.skipif("compiled" not in BACKENDS, reason="the compiled kernels are not built")
+
+SAMPLES, FEATURES, CLASSES = 23, 4, 3
+
+
+def samples(n=SAMPLES, *features, seed=0):
+    return np.random.default_rng(seed).normal(size=(n, *(features or (FEATURES,))))
+
+
+def labels(n=SAMPLES, classes=CLASSES):
+    return np.random.default_rng(1).permutation(np.arange(n) % classes)
+
+
+def one_hot(n=SAMPLES, classes=CLASSES):
+    return np.eye(classes)[labels(n, classes)]
+
+
+def model_of(*stack, features=FEATURES, seed=0, dtype="float64", name="model", **compiled):
+    """A model of these layers, built from a seed; compiled when it is told how."""
+    fastnn.utils.set_random_seed(seed)
+    model = fastnn.Sequential([fastnn.Input(features, name="input"), *(make() for make in stack)], name=name, dtype=dtype)
+    if compiled:
+        model.compile(**compiled)
+    return model
+
+
+def classifier(optimizer="adam", loss="sparse_categorical_crossentropy", dtype="float64", seed=0, **options):
+    """Every kind of layer that has state."""
+    return model_of(
+        lambda: layers.Dense(6, activation="tanh", kernel_regularizer="l2", name="hidden"),
+        lambda: layers.BatchNormalization(name="norm"),
+        lambda: layers.Dropout(0.2, seed=7, name="drop"),
+        lambda: layers.Dense(CLASSES, activation="softmax", name="out"),
+        seed=seed,
+        dtype=dtype,
+        optimizer=optimizer,
+        loss=loss,
+        **options,
+    )
+
+
+def regressor(optimizer="sgd", loss="mse", units=1, **options):
+    """One linear layer: closed forms are at hand."""
+    return model_of(lambda: layers.Dense(units, name="linear"), optimizer=optimizer, loss=loss, **options)
+
+
+def bits(model):
+    """All a training changes: parameters, the optimizer's memory and counters, to the last bit."""
+    arrays = [*model.get_weights(), *(model.optimizer.slots.values() if model.optimizer else ())]
+    return [a.tobytes() for a in arrays], model.optimizer and model.optimizer.iterations, model._counters()
+
+
+def assert_same_weights(a, b):
+    for p, q in zip(a.get_weights(), b.get_weights(), strict=True):
+        np.testing.assert_array_equal(p, q)
+
+
+def run_python(code, **environment):
+    """Run `code` in a fresh interpreter; its exit status and what it printed."""
+    paths = [os.path.dirname(os.path.dirname(fastnn.__file__)), os.environ.get("PYTHONPATH", "")]
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths)), **environment}
+    done = subprocess.run([sys.executable, "-W", "error", "-c", code], env=env, capture_output=True, text=True, timeout=120, check=False)
+    return done.returncode, done.stdout + done.stderr

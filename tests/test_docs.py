@@ -1,0 +1,53 @@
+"""What the documentation shows runs, and shows the truth."""
+
+import doctest
+import importlib
+import pkgutil
+import re
+from pathlib import Path
+
+import pytest
+
+import fastnn
+
+README = Path(__file__).parents[1] / "README.md"
+
+
+def public_modules():
+    names = [fastnn.__name__, *(m.name for m in pkgutil.walk_packages(fastnn.__path__, "fastnn."))]
+    return [name for name in names if not any(part.startswith("_") for part in name.split("."))]
+
+
+@pytest.mark.parametrize("name", public_modules())
+def test_examples_in_docstrings(name, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert doctest.testmod(importlib.import_module(name)).failed == 0
+
+
+def test_the_examples_were_found():
+    finder = doctest.DocTestFinder(exclude_empty=True)
+    assert sum(len(t.examples) for name in public_modules() for t in finder.find(importlib.import_module(name))) > 10
+
+
+def code_blocks():
+    text = README.read_text(encoding="utf-8") if README.exists() else ""
+    return re.findall(r"^```python\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+
+
+@pytest.mark.parametrize("code", code_blocks(), ids=lambda code: code.strip().splitlines()[-1][:40])
+def test_the_readmes_python_runs(code, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    exec(compile(code, str(README), "exec"), {"__name__": "readme"})
+
+
+def documented(module):
+    """The classes and functions that the module exports; what it makes by calling has its maker's documentation."""
+    exported = [getattr(module, name) for name in getattr(module, "__all__", ())]
+    return [each for each in exported if "<locals>" not in getattr(each, "__qualname__", "<locals>")]
+
+
+@pytest.mark.parametrize("name", public_modules())
+def test_public_names_exist_and_are_documented(name):
+    module = importlib.import_module(name)
+    assert module.__doc__
+    assert [each for each in documented(module) if not each.__doc__] == []

@@ -1,0 +1,219 @@
+"""Whole trainings: the compiled backend against the NumPy reference, and both against calculus."""
+
+import numpy as np
+import pytest
+from helpers import BACKENDS, assert_same_weights, compiled_only, model_of, samples
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+import fastnn
+from fastnn import activations, layers, losses, optimizers, regularizers
+from fastnn.optimizers.optimizer import optimizers as optimizer_catalogue
+
+ACTIVATIONS = sorted(activations.activations.members)
+CLASSIFYING = {"SparseCategoricalCrossentropy": "softmax", "CategoricalCrossentropy": "softmax", "BinaryCrossentropy": "sigmoid"}
+"""Losses of probabilities, and the activation that makes these."""
+
+
+def targets(loss, n, outputs):
+    rng = np.random.default_rng(5)
+    if loss.startswith("Sparse"):
+        return rng.integers(0, outputs, n)
+    if loss == "CategoricalCrossentropy":
+        return np.eye(outputs)[rng.integers(0, outputs, n)]
+    return rng.integers(0, 2, (n, outputs)).astype(float) if loss.startswith("Binary") else rng.normal(size=(n, outputs))
+
+
+@st.composite
+def hidden_layers(draw):
+    """Factories of one hidden block."""
+    options = {
+        "units": draw(st.integers(1, 20)),
+        "activation": draw(st.sampled_from(ACTIVATIONS)),
+        "use_bias": draw(st.booleans()),
+        "kernel_regularizer": draw(st.sampled_from([None, regularizers.L1(1e-3), regularizers.L1L2(1e-3, 1e-2)])),
+    }
+    block = [lambda: layers.Dense(**options)]
+    if draw(st.booleans()):
+        block.append(lambda: layers.BatchNormalization(momentum=0.7))
+    if draw(st.booleans()):
+        block.append(lambda: layers.Dropout(0.3, seed=11))
+    return block
+
+
+@st.composite
+def trainings(draw):
+    """A model's factory and the arguments of `fit`."""
+    loss = draw(st.sampled_from(sorted(losses.losses.members)))
+    outputs = draw(st.integers(2, 12))
+    last = CLASSIFYING.get(loss) or draw(st.sampled_from(["linear", "tanh", "softplus"]))
+    stack = [make for block in draw(st.lists(hidden_layers(), max_size=3)) for make in block]
+    clip = draw(st.sampled_from([{}, {"clipnorm": 0.1}, {"clipvalue": 0.05}, {"global_clipnorm": 0.2}]))
+    kind, decay = draw(st.sampled_from(sorted(optimizer_catalogue.members))), draw(st.sampled_from([None, 0.01]))
+    n = draw(st.integers(2, 40))
+    smoothing = {"label_smoothing": 0.1} if "label_smoothing" in losses.losses.members[loss]().parameters and draw(st.booleans()) else {}
+
+    # A gradient that is zero but for rounding, as batch normalization gives of a single sample, must stay small in the step.
+    calm = {"epsilon": 0.1} if "epsilon" in optimizer_catalogue.members[kind]().get_config() else {}
+
+    def build(dtype, seed):
+        optimizer = optimizer_catalogue.members[kind](learning_rate=0.01, weight_decay=decay, **clip, **calm)
+        compiled = {"optimizer": optimizer, "loss": losses.losses.members[loss](**smoothing)}
+        return model_of(*stack, lambda: layers.Dense(outputs, activation=last), features=6, seed=seed, dtype=dtype, **compiled)
+
+    data = {"x": samples(n, 6, seed=2), "y": targets(loss, n, outputs), "batch_size": draw(st.integers(1, n))}
+    weights = {"sample_weight": np.linspace(0.1, 2, n)} if draw(st.booleans()) else {}
+    return build, {**data, **weights, "epochs": 5, "verbose": 0}
+
+
+def run(training, backend, dtype="float64"):
+    build, arguments = training
+    with fastnn.backend.use(backend):
+        model = build(dtype, seed=3)
+        return model, model.fit(**arguments).history
+
+
+def assert_close(a, b, tolerance):
+    """Equal relative to the largest weight of the same array: sums of gradients cancel, so a single weight has no relative error."""
+    for p, q in zip(a.get_weights(), b.get_weights(), strict=True):
+        np.testing.assert_allclose(p, q, rtol=tolerance, atol=tolerance * max(1.0, np.abs(p).max(initial=0)))
+
+
+def nudged_difference(training):
+    """How far the reference's own result moves when the data moves by a few roundings.
+
+    Some trainings are not functions that a computer can evaluate: the sign of a gradient that is zero but for rounding decides
+    a step of Adam or a kink of relu. What the reference can't reproduce of itself nobody else can.
+    """
+    build, arguments = training
+    shifted = {**arguments, "x": arguments["x"] * (1 + 4 * np.finfo(float).eps)}
+    a, b = run(training, "numpy")[0], run((build, shifted), "numpy")[0]
+    return max((float(np.abs(p - q).max(initial=0)) for p, q in zip(a.get_weights(), b.get_weights(), strict=True)), default=0.0)
+
+
+@compiled_only
+@settings(max_examples=30, deadline=None)
+@given(training=trainings())
+def test_backends_train_alike(training):
+    """Five epochs in float64 agree to 1e-9, or where rounding alone moves the reference further, to a hundred times that."""
+    (a, expected), (b, history) = run(training, "numpy"), run(training, "compiled")
+    assume(np.isfinite(expected["loss"]).all())
+    tolerance = max(1e-9, 100 * nudged_difference(training))
+    assert_close(a, b, tolerance)
+    np.testing.assert_allclose(history["loss"], expected["loss"], rtol=max(1e-9, 10 * tolerance), atol=10 * tolerance)
+
+
+@compiled_only
+@pytest.mark.parametrize("activation", ["tanh", "sigmoid", "softplus", "gelu"])
+@pytest.mark.parametrize("optimizer", ["SGD", "RMSprop"])
+def test_backends_train_alike_in_single_precision(activation, optimizer):
+    """Smooth functions, a small rate and 30 steps: roundings of 6e-8 grow to some 1e-6, and 1e-4 would show a wrong kernel."""
+
+    def build(dtype, seed):
+        stack = [lambda: layers.Dense(16, activation=activation), layers.BatchNormalization, lambda: layers.Dense(2)]
+        slow = optimizer_catalogue.members[optimizer](learning_rate=1e-3)
+        return model_of(*stack, features=6, seed=seed, dtype=dtype, optimizer=slow, loss="mse")
+
+    training = build, {"x": samples(40, 6), "y": samples(40, 2, seed=8), "batch_size": 7, "epochs": 5, "verbose": 0}
+    (a, expected), (b, history) = run(training, "numpy", "float32"), run(training, "compiled", "float32")
+    assert_close(a, b, 1e-4)
+    np.testing.assert_allclose(history["loss"], expected["loss"], rtol=1e-4)
+    double, _ = run(training, "numpy", "float64")
+    assert_close(b, double, 1e-2)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@settings(max_examples=10, deadline=None)
+@given(training=trainings(), dtype=st.sampled_from(["float32", "float64"]))
+def test_the_same_seed_gives_the_same_bits(backend, training, dtype):
+    (a, first), (b, second) = run(training, backend, dtype), run(training, backend, dtype)
+    assert first == second
+    assert_same_weights(a, b)
+
+
+# ------------------------------------------------------------------------------------------------ gradients
+
+
+def analytic_gradient(model, x, y, weights):
+    """The gradients that a step at rate 0 leaves in the parameters."""
+    model.train_on_batch(x, y, sample_weight=weights)
+    return [p.grad.copy() for p in model.trainable_weights]
+
+
+def loss_in_training(model, x, y, weights, state):
+    """The loss of the batch in training mode, at the dropout masks and moving averages of `state`."""
+    for parameter, value in zip(model.non_trainable_weights, state, strict=True):
+        parameter.assign(value)
+    model._step[0] = 0
+    return model.train_on_batch(x, y, sample_weight=weights)
+
+
+@pytest.mark.parametrize("loss", sorted(losses.losses.members))
+@pytest.mark.parametrize("hidden", ACTIVATIONS)
+def test_the_gradient_of_a_whole_model(hidden, loss):
+    """Through dense, activation, batch normalization, dropout, regularizers and the loss, by central differences."""
+    model = model_of(
+        lambda: layers.Dense(3, activation=hidden, kernel_regularizer=regularizers.L2(0.05)),
+        layers.BatchNormalization,
+        lambda: layers.Dropout(0.3, seed=2),
+        lambda: layers.Dense(3, activation=CLASSIFYING.get(loss, "tanh"), bias_regularizer=regularizers.L1(0.01), bias_initializer="ones"),
+        features=2,
+        optimizer=optimizers.SGD(0.0),
+        loss=loss,
+    )
+    x, y, weights = samples(5, 2), targets(loss, 5, 3), np.array([1, 0.5, 2, 0, 1.5])
+    state = [p.numpy() for p in model.non_trainable_weights]
+    with fastnn.backend.use("numpy"):
+        model._step[0] = 0
+        gradients = analytic_gradient(model, x, y, weights)
+        for parameter, gradient in zip(model.trainable_weights, gradients, strict=True):
+            numeric = np.zeros_like(gradient)
+            for index in np.ndindex(gradient.shape):
+                kept = parameter.value[index]
+                for sign in (1, -1):
+                    parameter.value[index] = kept + sign * 1e-6
+                    numeric[index] += sign * loss_in_training(model, x, y, weights, state) / 2e-6
+                parameter.value[index] = kept
+            np.testing.assert_allclose(gradient, numeric, rtol=1e-5, atol=1e-7, err_msg=parameter.name)
+
+
+# ------------------------------------------------------------------------------------------------- fusion
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("loss", sorted(CLASSIFYING))
+@pytest.mark.parametrize("weights", [None, np.linspace(0, 2, 23)], ids=["plain", "weighted"])
+@pytest.mark.parametrize("form", ["fused", "layer", "from_logits"])
+def test_fused_losses_equal_the_unfused(backend, loss, weights, form):
+    """The reference is the loss of the probabilities, then the activation's own backward: a dropout of nothing keeps them apart."""
+    activation, y = CLASSIFYING[loss], targets(loss, 23, 3)
+    stacks = {
+        "fused": [lambda: layers.Dense(3, activation=activation)],
+        "layer": [lambda: layers.Dense(3), lambda: layers.Activation(activation)],
+        "from_logits": [lambda: layers.Dense(3)],
+    }
+    made = losses.losses.members[loss]
+    with fastnn.backend.use(backend):
+        model = model_of(*stacks[form], optimizer=optimizers.SGD(0.1), loss=made(from_logits=form == "from_logits"))
+        apart = [lambda: layers.Dense(3, activation=activation), lambda: layers.Dropout(1e-12, seed=1)]
+        plain = model_of(*apart, optimizer=optimizers.SGD(0.1), loss=made())
+        for _ in range(3):
+            assert model.train_on_batch(samples(), y, sample_weight=weights) == pytest.approx(
+                plain.train_on_batch(samples(), y, sample_weight=weights), rel=1e-9
+            )
+        assert_close(model, plain, 1e-9)
+        assert model.evaluate(samples(), y, verbose=0) == pytest.approx(plain.evaluate(samples(), y, verbose=0), rel=1e-9)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("loss", sorted(CLASSIFYING))
+def test_fused_losses_learn_from_saturated_outputs(backend, loss):
+    """Where the probability rounds to 0 or 1, the unfused form has no gradient left."""
+    with fastnn.backend.use(backend):
+        model = model_of(lambda: layers.Dense(3, activation=CLASSIFYING[loss]), optimizer=optimizers.SGD(1.0), loss=loss)
+        model.set_weights([np.zeros((4, 3)), [800.0, -800.0, 0.0]])
+        y = targets(loss, 23, 3) * 0 + (1 if loss.startswith("Sparse") else np.array([0, 1, 0]))
+        before = model.get_weights()[1]
+        assert np.isfinite(model.train_on_batch(samples(), y))
+        change = model.get_weights()[1] - before
+        assert change[0] < 0 < change[1]

@@ -1,0 +1,501 @@
+"""Model files: nothing is lost, nothing damaged is taken, nothing in a file can run or fill the memory."""
+
+import io
+import json
+import os
+import pickle
+import zipfile
+
+import numpy as np
+import pytest
+from helpers import BACKENDS, CLASSES, FEATURES, assert_same_weights, bits, classifier, labels, model_of, regressor, samples
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import fastnn
+from fastnn import activations, initializers, layers, losses, metrics, optimizers
+from fastnn.layers.layer import layers as layer_catalogue
+from fastnn.optimizers.optimizer import optimizers as optimizer_catalogue
+
+X, LABELS = samples(), labels()
+
+
+def saved(model, path):
+    model.save(path)
+    return fastnn.load_model(path)
+
+
+def train(model, epochs, y=LABELS, **options):
+    return model.fit(X, y, epochs=epochs, batch_size=7, verbose=0, **options)
+
+
+def assert_equal_models(a, b):
+    assert a.get_config() == b.get_config() and bits(a) == bits(b)
+    np.testing.assert_array_equal(a.predict(X), b.predict(X))
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "model.fnn"
+
+
+# ----------------------------------------------------------------------------------------------- round trip
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("optimizer", sorted(optimizer_catalogue.members))
+def test_training_resumes_to_the_same_bits(path, backend, dtype, optimizer):
+    """With dropout, batch normalization, regularizers, shuffling, metrics, and a fresh process-wide generator."""
+    with fastnn.backend.use(backend):
+        model = classifier(optimizer=optimizer, dtype=dtype, metrics=["accuracy"])
+        train(model, 2)
+        again = saved(model, path)
+        assert_equal_models(model, again)
+        fastnn.utils.set_random_seed(99)
+        expected = train(model, 4, initial_epoch=2).history
+        assert train(again, 4, initial_epoch=2).history == expected
+        assert_equal_models(model, again)
+
+
+def test_saving_in_between_changes_nothing(path):
+    whole, halves = classifier(), classifier()
+    fastnn.utils.set_random_seed(3)
+    train(whole, 4)
+    fastnn.utils.set_random_seed(3)
+    train(halves, 2)
+    again = saved(halves, path)
+    train(again, 2)
+    assert_equal_models(whole, again)
+
+
+def test_a_learning_rate_that_was_changed_is_kept(path):
+    model = regressor("adam")
+    model.optimizer.learning_rate = 0.125
+    assert saved(model, path).optimizer.learning_rate == 0.125
+
+
+@pytest.mark.parametrize("name", sorted(optimizers.schedules.schedules.members))
+def test_schedules_go_on(path, name):
+    made = {
+        "ExponentialDecay": lambda kind: kind(0.1, 3, 0.5),
+        "CosineDecay": lambda kind: kind(0.1, 20),
+        "PiecewiseConstantDecay": lambda kind: kind([3, 6], [0.1, 0.01, 0.001]),
+        "PolynomialDecay": lambda kind: kind(0.1, 20),
+        "InverseTimeDecay": lambda kind: kind(0.1, 3, 0.5),
+        "CosineDecayRestarts": lambda kind: kind(0.1, 5),
+    }[name](optimizers.schedules.schedules.members[name])
+    model = classifier(optimizer=optimizers.SGD(made, momentum=0.9))
+    train(model, 1)
+    again = saved(model, path)
+    assert again.optimizer.learning_rate == model.optimizer.learning_rate < 0.1
+    train(model, 1)
+    train(again, 1)
+    assert_equal_models(model, again)
+
+
+STACKS = {
+    "Activation": lambda: layers.Activation("softplus"),
+    "BatchNormalization": lambda: layers.BatchNormalization(momentum=0.5, center=False, gamma_regularizer="l2"),
+    "Dense": lambda: layers.Dense(5, use_bias=False, kernel_initializer=initializers.HeNormal(seed=4), kernel_regularizer="l1"),
+    "Dropout": lambda: layers.Dropout(0.4),
+    "Flatten": layers.Flatten,
+    "InputLayer": None,
+}
+
+
+@pytest.mark.parametrize("name", sorted(layer_catalogue.members))
+def test_every_layer(path, name):
+    stack = [STACKS[name]] if STACKS[name] else []
+    model = model_of(*stack, lambda: layers.Dense(CLASSES, activation="softmax"), optimizer="adam", loss="sparse_categorical_crossentropy")
+    train(model, 1)
+    assert_equal_models(model, saved(model, path))
+
+
+@pytest.mark.parametrize("name", sorted(activations.activations.members))
+def test_every_activation(path, name):
+    model = model_of(lambda: layers.Dense(3, activation=name), optimizer="sgd", loss="mse")
+    assert_equal_models(model, saved(model, path))
+
+
+def test_an_activations_parameters(path):
+    model = model_of(lambda: layers.Dense(3, activation=activations.leaky_relu.bind(negative_slope=0.4)))
+    assert saved(model, path).layers[0].activation.parameters == {"negative_slope": 0.4}
+
+
+@pytest.mark.parametrize("name", sorted(losses.losses.members))
+def test_every_loss(path, name):
+    loss = losses.losses.members[name](reduction="sum")
+    again = saved(regressor(loss=loss), path).loss
+    assert type(again) is type(loss) and again.get_config() == loss.get_config()
+
+
+@pytest.mark.parametrize("name", sorted(metrics.metrics.members))
+def test_every_metric(path, name):
+    model = regressor(metrics=[name], weighted_metrics=[metrics.metrics.members[name](name="object")])
+    assert saved(model, path).metrics_names == ["loss", name, "object"]
+
+
+def test_functions_as_metrics_are_left_out_with_a_warning(path):
+    model = regressor(metrics=[lambda t, y: 0.0, "mae"])
+    with pytest.warns(UserWarning, match="functions"):
+        model.save(path)
+    assert fastnn.load_model(path).metrics_names == ["loss", "mae"]
+
+
+def test_a_model_that_was_not_compiled(path):
+    model = model_of(lambda: layers.Dense(2))
+    again = saved(model, path)
+    assert not again.compiled
+    assert_same_weights(model, again)
+
+
+def test_a_model_without_parameters_or_input(path):
+    model = fastnn.Sequential([layers.Flatten()])
+    model.predict(samples(5, 2, 2))
+    assert saved(model, path).predict(samples(5, 2, 2)).shape == (5, 4)
+
+
+def test_metadata(path):
+    model = regressor()
+    model.metadata = {"classes": ["ä", "b"], "nested": {"mean": [1.5, None]}}
+    assert saved(model, path).metadata == model.metadata
+    model.metadata = {"mean": np.float32(0.5), "scale": np.arange(2)}
+    assert saved(model, path).metadata == {"mean": 0.5, "scale": [0, 1]}
+    before = path.read_bytes()
+    for wrong, where in (({"a": {"b": [1, object()]}}, r"metadata\['a'\]\['b'\]\[1\]"), ({1: 2}, "keys must be strings")):
+        model.metadata = wrong
+        with pytest.raises(TypeError, match=where):
+            model.save(path)
+    assert path.read_bytes() == before
+
+
+def test_a_diverged_model_can_be_looked_at(path):
+    model = regressor()
+    model.set_weights([np.full((4, 1), np.nan), [np.inf]])
+    np.testing.assert_array_equal(saved(model, path).get_weights()[0], np.full((4, 1), np.nan))
+
+
+def test_one_backend_reads_what_the_other_wrote(path):
+    for writer in BACKENDS:
+        for reader in BACKENDS:
+            with fastnn.backend.use(writer):
+                model = classifier(dtype="float32")
+                train(model, 2)
+                model.save(path)
+            with fastnn.backend.use(reader):
+                assert_same_weights(model, fastnn.load_model(path))
+
+
+def test_models_inside_a_program_read_as_arrays(path):
+    model = classifier()
+    train(model, 1)
+    model.save(path)
+    with np.load(path, allow_pickle=False) as file:
+        names = set(file.files)
+        np.testing.assert_array_equal(file["weights/hidden/kernel"], model.get_weights()[0])
+        np.testing.assert_array_equal(file["test/y"], model.predict(file["test/x"]))
+        assert json.loads(str(file["model"]))["format"] == "fastnn model"
+    assert {"weights/norm/moving_mean", "weights/out/bias", "model", "test/x"} <= names
+    assert sum(name.startswith("optimizer/") and name.endswith("/hidden/kernel") for name in names) == 2
+
+
+# ------------------------------------------------------------------------------------------------- weights
+
+
+def test_weights_files(path):
+    model, other = classifier(seed=1), classifier(seed=2)
+    model.save_weights(path)
+    other.load_weights(path)
+    assert_same_weights(model, other)
+    with pytest.raises(ValueError, match="load_weights"):
+        fastnn.load_model(path)
+
+
+def test_load_weights_reads_model_files(path):
+    model, other = classifier(seed=1), classifier(seed=2)
+    model.save(path)
+    other.load_weights(path)
+    assert_same_weights(model, other)
+
+
+def test_load_weights_goes_by_order_where_only_names_differ(path):
+    model, twin = (fastnn.Sequential([fastnn.Input((4,)), layers.Dense(3), layers.Dense(3)]) for _ in range(2))
+    assert model.layers[0].name != twin.layers[0].name
+    model.save_weights(path)
+    twin.load_weights(path)
+    assert_same_weights(model, twin)
+
+
+@pytest.mark.parametrize("other", [layers.Dense(CLASSES + 1, name="linear"), layers.Dense(CLASSES, use_bias=False, name="other")])
+def test_weights_of_another_model_change_nothing(path, other):
+    model_of(lambda: other).save_weights(path)
+    model = regressor(units=CLASSES)
+    before = bits(model)
+    with pytest.raises(ValueError, match="model"):
+        model.load_weights(path)
+    assert bits(model) == before
+
+
+def test_unbuilt_models_have_no_weights_to_save_or_load(path):
+    model = fastnn.Sequential([layers.Dense(3)])
+    for call in (model.save, model.save_weights, model.load_weights):
+        with pytest.raises(ValueError, match="built"):
+            call(path)
+    assert not path.exists()
+
+
+# ------------------------------------------------------------------------------------------------- writing
+
+
+@pytest.mark.parametrize("method", ["save", "save_weights"])
+def test_overwrite(path, method):
+    getattr(classifier(seed=1), method)(path)
+    before = path.read_bytes()
+    with pytest.raises(ValueError, match="overwrite=True"):
+        getattr(classifier(seed=2), method)(path, overwrite=False)
+    assert path.read_bytes() == before
+    getattr(classifier(seed=2), method)(str(path))
+    assert path.read_bytes() != before
+
+
+@pytest.mark.parametrize("function", ["fsync", "replace"])
+def test_a_failing_write_leaves_the_old_file_and_no_other(path, monkeypatch, function):
+    classifier(seed=1).save(path)
+    before = path.read_bytes()
+
+    def fail(*arguments):
+        raise OSError("no space left on device")
+
+    monkeypatch.setattr(os, function, fail)
+    with pytest.raises(OSError, match="no space"):
+        classifier(seed=2).save(path)
+    assert path.read_bytes() == before and os.listdir(path.parent) == [path.name]
+
+
+def test_a_link_stays_a_link(path):
+    link = path.with_name("latest.fnn")
+    link.symlink_to(path)
+    model = saved(classifier(), link)
+    assert link.is_symlink() and not path.is_symlink()
+    assert_same_weights(model, fastnn.load_model(path))
+
+
+@pytest.mark.parametrize("name", ["ä ö", "..", "a\\b", "x.npy", "file", "model", "self"])
+def test_any_printable_name_of_a_layer(path, name):
+    model = model_of(lambda: layers.Dense(2, name=name), optimizer="adam", loss="mse")
+    model.train_on_batch(X, X[:, :2])
+    assert_equal_models(model, saved(model, path))
+
+
+def test_a_missing_folder(tmp_path):
+    with pytest.raises(FileNotFoundError):
+        classifier().save(tmp_path / "none" / "model.fnn")
+    with pytest.raises(FileNotFoundError, match="none"):
+        fastnn.load_model(tmp_path / "none")
+    with pytest.raises(FileNotFoundError):
+        fastnn.load_model(tmp_path)
+
+
+# ----------------------------------------------------------------------------------------- hostile contents
+
+
+@pytest.fixture(scope="module")
+def original(tmp_path_factory):
+    """A small trained model, its file's bytes, and a place for damaged ones."""
+    folder = tmp_path_factory.mktemp("files")
+    model = regressor("adam")
+    model.fit(X, X[:, :1], verbose=0)
+    model.save(folder / "model.fnn")
+    return model, (folder / "model.fnn").read_bytes(), folder / "damaged.fnn"
+
+
+def loads_equal_or_refuses(model, path, contents):
+    """Whether it was loaded."""
+    path.write_bytes(contents)
+    try:
+        loaded = fastnn.load_model(path)
+    except ValueError as error:
+        assert str(path) in str(error)
+        return False
+    assert_equal_models(model, loaded)
+    return True
+
+
+@settings(max_examples=40, deadline=None)
+@given(share=st.floats(0, 1, exclude_max=True))
+def test_truncated_anywhere(original, share):
+    model, contents, path = original
+    assert not loads_equal_or_refuses(model, path, contents[: int(share * len(contents))])
+
+
+def flipped(contents, at, bit):
+    damaged = bytearray(contents)
+    damaged[at] ^= 1 << bit
+    return bytes(damaged)
+
+
+@settings(max_examples=40, deadline=None)
+@given(share=st.floats(0, 1, exclude_max=True), bit=st.integers(0, 7))
+def test_any_bit_flipped(original, share, bit):
+    model, contents, path = original
+    loads_equal_or_refuses(model, path, flipped(contents, int(share * len(contents)), bit))
+
+
+def test_every_byte_of_the_directory_flipped(original):
+    """Where the zip format keeps offsets, sizes and names."""
+    model, contents, path = original
+    for at in range(contents.index(b"PK\x01\x02"), len(contents)):
+        loads_equal_or_refuses(model, path, flipped(contents, at, at % 8))
+
+
+@settings(max_examples=20, deadline=None)
+@given(contents=st.binary(max_size=300), prefix=st.sampled_from([b"", b"PK\x03\x04", b"\x93NUMPY\x01\x00", b"\x80\x04"]))
+def test_foreign_bytes(original, contents, prefix):
+    assert not loads_equal_or_refuses(original[0], original[2], prefix + contents)
+
+
+def npz(arrays, **options):
+    file = io.BytesIO()
+    np.savez(file, **arrays, **options)
+    return file.getvalue()
+
+
+def rewritten(contents, **changes):
+    """The same file with some arrays replaced, or with None left out."""
+    with np.load(io.BytesIO(contents)) as file:
+        arrays = {**{name: file[name] for name in file.files}, **changes}
+    return npz({name: value for name, value in arrays.items() if value is not None})
+
+
+def with_description(contents, **changes):
+    with np.load(io.BytesIO(contents)) as file:
+        description = json.loads(str(file["model"]))
+    return rewritten(contents, model=np.array(json.dumps({**description, **changes})))
+
+
+def zipped(members, compression=zipfile.ZIP_STORED):
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", compression) as archive:
+        for name, contents in members.items():
+            archive.writestr(name, contents)
+    return file.getvalue()
+
+
+def header(shape, dtype="<f8"):
+    file = io.BytesIO()
+    np.lib.format.write_array_header_1_0(file, {"descr": dtype, "fortran_order": False, "shape": shape})
+    return file.getvalue()
+
+
+class Evil:
+    """Ends the process when it is unpickled."""
+
+    def __reduce__(self):
+        return os._exit, (3,)
+
+
+FOREIGN = {
+    "empty": b"",
+    "text": b"hello",
+    "pickle": pickle.dumps(Evil()),
+    "an array": header((2,)) + bytes(16),
+    "another zip": zipped({"readme.txt": b"hello"}),
+    "an empty zip": zipped({}),
+    "another npz": npz({"x": np.zeros(3)}),
+    "a pickled npz": npz({"model": np.array([Evil()], dtype=object)}),
+    "compressed": zipped({"model.npy": header((1000,)) + bytes(8000)}, zipfile.ZIP_DEFLATED),
+    "a huge declared shape": zipped({"model.npy": header((2**40, 2**20)) + bytes(8)}),
+    "a shape that overflows": zipped({"model.npy": header((2**63, 2**63)) + bytes(8)}),
+    "a negative shape": zipped({"model.npy": header((-1,)) + bytes(8)}),
+    "a huge itemsize": zipped({"model.npy": header((1,), f"|V{2**31 - 1}")}),
+    "text that is no JSON": npz({"model": np.array("{")}),
+    "JSON of another kind": npz({"model": np.array("[1, 2]")}),
+    "JSON of another program": npz({"model": np.array('{"format": "other"}')}),
+    "JSON too deep": npz({"model": np.array("[" * 100_000)}),
+}
+
+
+@pytest.mark.parametrize("name", FOREIGN)
+def test_foreign_files(original, name):
+    assert not loads_equal_or_refuses(original[0], original[2], FOREIGN[name])
+    with pytest.raises(ValueError, match=r"damaged\.fnn"):
+        original[0].load_weights(original[2])
+
+
+def test_members_that_share_their_bytes(original):
+    """The other kind of zip bomb: a thousand entries of the directory for one large member."""
+    model, contents, path = original
+    start = contents.index(b"PK\x01\x02")
+    end = contents.index(b"PK\x05\x06")
+    directory = contents[start:end] * 1000
+    count = (contents[start:end].count(b"PK\x01\x02") * 1000) % 2**16
+    tail = bytearray(contents[end:])
+    tail[8:10] = tail[10:12] = count.to_bytes(2, "little")
+    tail[12:16] = len(directory).to_bytes(4, "little")
+    crowded = contents[:start] + directory + bytes(tail)
+    assert sum(i.file_size for i in zipfile.ZipFile(io.BytesIO(crowded)).infolist()) > len(crowded)
+    assert not loads_equal_or_refuses(model, path, crowded)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"weights/linear/kernel": np.zeros((4, 1))},
+        {"weights/linear/bias": np.array([5.0])},
+        {"weights/linear/kernel": np.zeros((4, 2))},
+        {"weights/linear/kernel": np.full((4, 1), "a")},
+        {"weights/linear/kernel": None},
+        {"weights/other/kernel": np.zeros(1)},
+        {"test/x": None},
+        {"test/y": np.zeros((4, 1))},
+        {"test/x": np.zeros((4, FEATURES + 1))},
+        {"test/y": np.full((4, 1), "a")},
+        {"optimizer/momentum/linear/kernel": None},
+        {"optimizer/momentum/linear/kernel": np.zeros(9)},
+        {"optimizer/momentum/linear/kernel": np.full((4, 1), "a")},
+        {"model": None},
+        {"model": np.zeros(3)},
+    ],
+    ids=lambda change: " ".join(f"{k} {getattr(v, 'dtype', v)} {getattr(v, 'shape', '')}" for k, v in change.items()),
+)
+def test_altered_arrays_are_noticed(original, change):
+    assert not loads_equal_or_refuses(original[0], original[2], rewritten(original[1], **change))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"config": None},
+        {"config": {"layers": []}},
+        {"config": {"layers": [{"class_name": "Nothing", "config": {}}]}},
+        {"config": {"layers": [{"class_name": ["Dense"], "config": {}}]}},
+        {"config": {"layers": [{"class_name": "Dense", "config": {"units": 10**30}}], "build_input_shape": [None, 10**30]}},
+        {"config": {"layers": [{"class_name": "Dense", "config": {"cells": 3}}]}},
+        {"compile": {"optimizer": "nothing"}},
+        {"compile": 3},
+        {"counters": {}},
+        {"counters": {"shuffle_seed": 1, "epochs_seen": 1, "step": -1}},
+        {"iterations": float("inf")},
+        {"iterations": "many"},
+        {"metadata": 3},
+        {"version": "new"},
+        {"version": None},
+    ],
+    ids=str,
+)
+def test_altered_descriptions_are_noticed(original, change):
+    assert not loads_equal_or_refuses(original[0], original[2], with_description(original[1], **change))
+
+
+def test_rewriting_without_a_change_is_no_damage(original):
+    model, contents, path = original
+    assert loads_equal_or_refuses(model, path, rewritten(contents))
+    assert loads_equal_or_refuses(model, path, with_description(contents))
+
+
+def test_files_from_a_newer_fastnn_say_so(original):
+    _, contents, path = original
+    path.write_bytes(with_description(contents, version=99, fastnn="7.0"))
+    with pytest.raises(ValueError, match=r"fastnn 7\.0.*update"):
+        fastnn.load_model(path)
