@@ -16,7 +16,7 @@ cdef inline int expect_matrix(str op, str name, const Py_ssize_t* shape, Py_ssiz
 
 
 cdef inline int expect_whole_strides(str op, str name, const Py_ssize_t* strides, Py_ssize_t itemsize) except -1:
-    """Raise a ValueError unless the rows and columns of `name` lie whole entries apart, as in a field of a structured array they may not."""
+    """Raise a ValueError unless rows and columns lie whole entries apart, as those of a structured array's field may not."""
     if strides[0] % itemsize or strides[1] % itemsize:
         raise ValueError(f"{op}: the strides of {name} ({strides[0]}, {strides[1]}) must be multiples of {itemsize} bytes; copy it first")
     return 0
