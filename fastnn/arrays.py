@@ -1,4 +1,4 @@
-"""Arrays from users: checked, and brought into the model's dtype."""
+"""Arrays and counts from users: checked, and brought into the form that a model takes."""
 
 from __future__ import annotations
 
@@ -79,3 +79,10 @@ def check_finite(x: np.ndarray, who: str = "x") -> None:
     if len(bad):
         where = f"row {bad[0][0]}" + (f", position {tuple(int(i) for i in bad[0][1:])}" if x.ndim > 1 else "")
         raise ValueError(f"{who} holds {x[tuple(bad[0])]} at {where} (in {len(bad)} places); impute or drop such rows first")
+
+
+def positive_integer(name: str, value: Any, least: int = 1) -> int:
+    """`value` as an int of at least `least`, or a ValueError that names it."""
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
+        raise ValueError(f"{name} must be an integer of at least {least}, got {value!r}")
+    return int(value)

@@ -113,10 +113,10 @@ cdef void differentiate(
 ) noexcept nogil:
     """`batch_norm_backward` of up to COLUMNS columns; dx may be dy.
 
-    ``dx = a dy + b x + c`` with one a, b and c a column.
+    ``dx = a (dy - mean(dy)) + b (x - mean)`` with one a and b a column; exactly 0 where there is one sample.
     """
     cdef double[COLUMNS] sum_dy, sum_dyx
-    cdef real[COLUMNS] first, second, a, b, c
+    cdef real[COLUMNS] first, second, a, b, mean_dy
     cdef Py_ssize_t i, j, chunk
     for j in range(m):
         sum_dy[j] = sum_dyx[j] = 0
@@ -136,10 +136,10 @@ cdef void differentiate(
         dbeta[j] = <real>sum_dy[j]
         a[j] = gamma[j] * rstd[j]
         b[j] = <real>(-a[j] * rstd[j] * sum_dyx[j] / n)
-        c[j] = <real>(-a[j] * sum_dy[j] / n)
+        mean_dy[j] = <real>(sum_dy[j] / n)
     for i in range(n):
         for j in range(m):
-            dx[i * row + j] = a[j] * dy[i * row + j] + (b[j] * (x[i * row + j] - mean[j]) + c[j])
+            dx[i * row + j] = a[j] * (dy[i * row + j] - mean_dy[j]) + b[j] * (x[i * row + j] - mean[j])
 
 
 def batch_norm_inference(

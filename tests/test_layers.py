@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 import fastnn
 from fastnn import activations, initializers, layers, regularizers
+from fastnn.backend import registry
 from fastnn.layers.layer import layers as catalogue
 
 MAKE = {
@@ -211,3 +212,11 @@ def test_refuses(make, error, word):
 
 def test_a_shape_may_be_an_integer():
     assert fastnn.Input(4).shape == layers.Dense(1, input_shape=4).input_shape == (4,)
+
+
+def test_batch_normalization_of_one_sample_has_no_gradient():
+    """Its output is beta whatever the input; rounding noise here would be blown up by Adam."""
+    x = np.random.default_rng(0).normal(size=(1, 7))
+    dx = np.full_like(x, np.nan)
+    registry["batch_norm_backward"](x, np.ones(7), x[0].copy(), np.full(7, 31.6), x + 1, dx, np.empty(7), np.empty(7))
+    np.testing.assert_array_equal(dx, 0)

@@ -1,17 +1,17 @@
-"""Training, evaluating and predicting: the part of a model that Keras calls its trainer."""
+"""Training and evaluating: the part of a model that Keras calls its trainer."""
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from fastnn import losses, optimizers, random
-from fastnn.arrays import as_array, as_samples, check_finite
+from fastnn.arrays import as_array, as_samples, check_finite, positive_integer
 from fastnn.callbacks import CallbackList, History
 from fastnn.models.data import Data, as_weights
+from fastnn.models.running import INFERENCE_BATCH, Runner
 from fastnn.models.scores import Scores
 from fastnn.optimizers.optimizer import check_number
 from fastnn.parameters import Parameter
@@ -19,17 +19,15 @@ from fastnn.parameters import Parameter
 if TYPE_CHECKING:
     from fastnn.models.lowering import Lowered
 
-_INFERENCE_BATCH = 1024
-"""Samples a chunk where the caller names no batch size: large enough to amortise calls, small enough for the cache."""
+
+_USED_OPTIMIZER = "this {} has trained another model, and remembers it: make a new one for each model"
 
 
-class Trainer:
-    """What `Sequential` inherits: compile, fit, evaluate, predict and their one-batch forms."""
+class Trainer(Runner):
+    """A model that can be compiled, fitted and evaluated."""
 
-    name: str
-    dtype: str
-
-    def __init__(self) -> None:
+    def __init__(self, *arguments: Any):
+        super().__init__(*arguments)
         self.optimizer: Any = None
         self.loss: Any = None
         self.history: History | None = None
@@ -38,7 +36,6 @@ class Trainer:
         self._shuffle_seed: int | None = None
         self._epochs_seen = 0
         self._stepped: list[Parameter] = []  # what the optimizer's slots belong to
-        self._buffers = threading.RLock()  # held while a program's buffers are in use: a server predicts from several threads
 
     # ------------------------------------------------------------------------------------------ compiling
 
@@ -63,7 +60,7 @@ class Trainer:
         """
         chosen = optimizers.get(optimizer), None if loss is None else losses.get(loss), Scores(metrics, weighted_metrics)
         if chosen[0].built and chosen[0] is not self.optimizer:
-            raise ValueError(f"this {type(chosen[0]).__name__} has trained another model, and remembers it: make a new one for each model")
+            raise ValueError(_USED_OPTIMIZER.format(type(chosen[0]).__name__))
         self.optimizer, self.loss, self._scores = chosen
         self._programs.clear()
 
@@ -168,8 +165,8 @@ class Trainer:
         ValueError, TypeError
             For data, weights or numbers that don't fit; the model is unchanged then.
         """
-        batch_size = _positive_integer("batch_size", 32 if batch_size is None else batch_size)
-        epochs, initial_epoch = _positive_integer("epochs", epochs), _positive_integer("initial_epoch", initial_epoch, 0)
+        batch_size = positive_integer("batch_size", 32 if batch_size is None else batch_size)
+        epochs, initial_epoch = positive_integer("epochs", epochs), positive_integer("initial_epoch", initial_epoch, 0)
         if not isinstance(shuffle, (bool, np.bool_)):
             raise ValueError(f"shuffle must be True or False, got {shuffle!r}")
         validation_split = check_number("validation_split", validation_split, high=1.0)
@@ -202,6 +199,8 @@ class Trainer:
 
     def _build_optimizer(self) -> None:
         size = self._ensure_arena().values.data.size
+        if self.optimizer.built and not self._stepped:
+            raise ValueError(_USED_OPTIMIZER.format(type(self.optimizer).__name__))
         if not self.optimizer.built or list(map(id, self._stepped)) != list(map(id, self.trainable_weights)):
             self.optimizer.build(size, self.dtype)
             self._stepped = self.trainable_weights
@@ -212,9 +211,9 @@ class Trainer:
 
     def _restore_counters(self, counters: dict[str, Any]) -> None:
         seed = counters["shuffle_seed"]
-        self._shuffle_seed = None if seed is None else _positive_integer("shuffle_seed", seed, 0)
-        self._epochs_seen = _positive_integer("epochs_seen", counters["epochs_seen"], 0)
-        self._step[0] = _positive_integer("step", counters["step"], 0)
+        self._shuffle_seed = None if seed is None else positive_integer("shuffle_seed", seed, 0)
+        self._epochs_seen = positive_integer("epochs_seen", counters["epochs_seen"], 0)
+        self._step[0] = positive_integer("step", counters["step"], 0)
 
     def _run_epochs(self, data: Data, held_out: Data | None, epochs: range, batch_size: int, shuffle: bool, hooks: Any) -> History:
         logs: dict[str, float] = {}
@@ -224,7 +223,7 @@ class Trainer:
                 hooks.on_epoch_begin(epoch)
                 logs = self._train_epoch(data, self._order(len(data), shuffle), batch_size, hooks)
                 if held_out is not None:
-                    logs.update({f"val_{k}": v for k, v in self._evaluate(held_out, _INFERENCE_BATCH, hooks).items()})
+                    logs.update({f"val_{k}": v for k, v in self._evaluate(held_out, INFERENCE_BATCH, hooks).items()})
                 hooks.on_epoch_end(epoch, logs)
                 if self.stop_training:
                     break
@@ -285,7 +284,7 @@ class Trainer:
         self._train_batch(data, np.arange(len(data)), scores)
         return _as_asked(scores.results(), return_dict)
 
-    # ------------------------------------------------------------------------------ evaluating, predicting
+    # ----------------------------------------------------------------------------------------- evaluating
 
     def evaluate(
         self,
@@ -318,7 +317,7 @@ class Trainer:
         """
         _check_verbose(verbose)
         data = self._prepare(x, y, sample_weight)
-        size = _positive_integer("batch_size", _INFERENCE_BATCH if batch_size is None else batch_size)
+        size = positive_integer("batch_size", INFERENCE_BATCH if batch_size is None else batch_size)
         hooks = CallbackList(callbacks, False, verbose != 0, self, verbose=verbose, steps=-(-len(data) // size))
         return _as_asked(self._evaluate(data, size, hooks), return_dict)
 
@@ -344,50 +343,6 @@ class Trainer:
         data = self._prepare(x, y, sample_weight)
         return _as_asked(self._evaluate(data, len(data), CallbackList(model=self)), return_dict)
 
-    def predict(self, x: Any, batch_size: int | None = None, verbose: Any = "auto", *, callbacks: Any = None) -> np.ndarray:
-        """The model's outputs for any number of samples.
-
-        Parameters
-        ----------
-        x : array_like of shape (n, ...)
-        batch_size : int, optional
-            Samples computed at a time; changes memory use and speed, not the result.
-        verbose : {"auto", 0, 1, 2}
-            Accepted for Keras' sake; predicting prints nothing.
-        callbacks : list of Callback, optional
-
-        Returns
-        -------
-        ndarray of shape (n, ...)
-        """
-        samples = self._samples(x)
-        size = _positive_integer("batch_size", _INFERENCE_BATCH if batch_size is None else batch_size)
-        hooks = CallbackList(callbacks, model=self)
-        hooks.on_predict_begin()
-        out = self._outputs(samples, size, hooks)
-        hooks.on_predict_end()
-        return out
-
-    def _outputs(self, samples: np.ndarray, size: int = _INFERENCE_BATCH, hooks: CallbackList | None = None) -> np.ndarray:
-        """The outputs, computed `size` samples at a time, so that the buffers stay small."""
-        out = np.empty((len(samples), *self.output_shape[1:]), self.dtype)
-        for step, start in enumerate(range(0, len(samples), size)):
-            rows = slice(start, min(start + size, len(samples)))
-            if hooks:
-                hooks.on_predict_batch_begin(step)
-            with self._buffers:
-                lowered = self._lowered(rows.stop - start, False, False)
-                lowered.x[...] = samples[rows]
-                lowered.program.run_forward()
-                out[rows] = lowered.output
-            if hooks:
-                hooks.on_predict_batch_end(step, {"outputs": out[rows]})
-        return out
-
-    def predict_on_batch(self, x: Any) -> np.ndarray:
-        """The model's outputs for one batch."""
-        return self(x)  # type: ignore[operator]
-
 
 def _batches(order: np.ndarray, size: int) -> Iterator[np.ndarray]:
     return (order[start : start + size] for start in range(0, len(order), size))
@@ -403,9 +358,3 @@ def _as_asked(results: dict[str, float], return_dict: bool) -> Any:
 def _check_verbose(verbose: Any) -> None:
     if verbose not in ("auto", 0, 1, 2):
         raise ValueError(f"verbose must be 'auto', 0, 1 or 2, got {verbose!r}")
-
-
-def _positive_integer(name: str, value: Any, least: int = 1) -> int:
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
-        raise ValueError(f"{name} must be an integer of at least {least}, got {value!r}")
-    return int(value)

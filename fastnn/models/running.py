@@ -1,0 +1,147 @@
+"""Running a model: lowering it to programs for the batch sizes that come, and predicting."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from typing import Any
+
+import numpy as np
+
+from fastnn.arrays import as_samples, positive_integer
+from fastnn.callbacks import CallbackList
+from fastnn.losses import Loss
+from fastnn.models.lowering import Lowered
+from fastnn.models.stack import Stack
+from fastnn.parameters import Arena
+from fastnn.program import Program
+
+KEPT_PROGRAMS = 8
+INFERENCE_BATCH = 1024
+"""Samples a chunk where the caller names no batch size: large enough to amortise calls, small enough for the cache."""
+
+
+class Runner(Stack):
+    """A stack with programs bound to buffers; `predict` and calling it need no more."""
+
+    loss: Loss | None = None
+
+    def __init__(self, *arguments: Any):
+        self._arena: Arena | None = None
+        self._programs: OrderedDict[Any, tuple[list[Any], Lowered]] = OrderedDict()
+        self._step = np.zeros(1, np.uint64)
+        self._buffers = threading.RLock()  # held while a program's buffers are in use: a server predicts from several threads
+        super().__init__(*arguments)
+
+    def _changed(self) -> None:
+        self._programs.clear()
+
+    def _lowered(self, batch_size: int, training: bool, with_loss: bool) -> Lowered:
+        """The model bound to buffers for `batch_size` samples; kept, and made again when a parameter has moved."""
+        key = batch_size, training, with_loss
+        arrays = [a for p in self.weights for a in (p.value, p.grad)]
+        kept, lowered = self._programs.get(key, (None, None))
+        if kept is None or len(kept) != len(arrays) or any(a is not b for a, b in zip(kept, arrays, strict=True)):
+            lowered = self._lower(*key)
+            self._programs[key] = arrays, lowered
+        self._programs.move_to_end(key)
+        while len(self._programs) > KEPT_PROGRAMS:
+            self._programs.popitem(last=False)
+        return lowered  # type: ignore[return-value]
+
+    def _lower(self, batch_size: int, training: bool, with_loss: bool) -> Lowered:
+        if training:
+            self._ensure_arena()
+        lowered = Lowered(self.layers, self._require_built(), Program(batch_size, self.dtype, training, self._step))
+        if with_loss:
+            lowered.add_loss(self.loss)
+            lowered.add_penalties(self.layers)
+        return lowered
+
+    def __call__(self, x: Any, training: bool = False) -> np.ndarray:
+        """The model's output for a batch, as an array of the caller's own.
+
+        Parameters
+        ----------
+        x : array_like of shape (n, ...)
+        training : bool
+            Whether dropout drops and batch normalization uses (and updates) batch statistics.
+
+        Raises
+        ------
+        ValueError
+            When x has another shape than the model expects.
+        """
+        samples = self._samples(x)
+        if not training or len(samples) == 0:
+            return self._outputs(samples)
+        with self._buffers:
+            lowered = self._lowered(len(samples), True, False)
+            self._step += 1
+            lowered.x[...] = samples
+            lowered.program.run_forward()
+            return lowered.output.copy()
+
+    def _samples(self, x: Any) -> np.ndarray:
+        """Bring x into the model's dtype and shape, building the model from it when that has not happened."""
+        samples = as_samples(x, self._declared_features(), self.dtype)
+        if not self.built:
+            self.build((None, *samples.shape[1:]))
+        return samples
+
+    def _ensure_arena(self) -> Arena:
+        """The flat vector of the trainable parameters, made when a layer was added, or taken over by another model."""
+        if self._arena is None or not self._arena.holds(self.trainable_weights):
+            self._arena = Arena(self.trainable_weights, self.dtype)
+        return self._arena
+
+    def __getstate__(self) -> dict[str, Any]:
+        """For copies and pickles, which would cut the views into the arena: it and the programs are made again when needed."""
+        return {**self.__dict__, "_arena": None, "_programs": OrderedDict(), "_buffers": None}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state, _buffers=threading.RLock())
+
+    def predict(self, x: Any, batch_size: int | None = None, verbose: Any = "auto", *, callbacks: Any = None) -> np.ndarray:
+        """The model's outputs for any number of samples.
+
+        Parameters
+        ----------
+        x : array_like of shape (n, ...)
+        batch_size : int, optional
+            Samples computed at a time; changes memory use and speed, not the result.
+        verbose : {"auto", 0, 1, 2}
+            Accepted for Keras' sake; predicting prints nothing.
+        callbacks : list of Callback, optional
+
+        Returns
+        -------
+        ndarray of shape (n, ...)
+        """
+        samples = self._samples(x)
+        size = positive_integer("batch_size", INFERENCE_BATCH if batch_size is None else batch_size)
+        hooks = CallbackList(callbacks, model=self)
+        hooks.on_predict_begin()
+        out = self._outputs(samples, size, hooks)
+        hooks.on_predict_end()
+        return out
+
+    def _outputs(self, samples: np.ndarray, size: int = INFERENCE_BATCH, hooks: CallbackList | None = None) -> np.ndarray:
+        """The outputs, computed `size` samples at a time, so that the buffers stay small."""
+        out = np.empty((len(samples), *self.output_shape[1:]), self.dtype)
+        for step, start in enumerate(range(0, len(samples), size)):
+            rows = slice(start, min(start + size, len(samples)))
+            if hooks:
+                hooks.on_predict_batch_begin(step)
+            with self._buffers:
+                lowered = self._lowered(rows.stop - start, False, False)
+                lowered.x[...] = samples[rows]
+                lowered.program.run_forward()
+                out[rows] = lowered.output
+            if hooks:
+                hooks.on_predict_batch_end(step, {"outputs": out[rows]})
+        return out
+
+    def predict_on_batch(self, x: Any) -> np.ndarray:
+        """The model's outputs for one batch."""
+        return self(x)

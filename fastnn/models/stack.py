@@ -1,0 +1,214 @@
+"""The stack of layers: what a model is made of, before it runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from fastnn.config import standardize_dtype
+from fastnn.layers.input import InputLayer
+from fastnn.layers.layer import Layer, Shape, assign_all, automatic_name, check_shape
+from fastnn.models.summary import summary_text
+from fastnn.parameters import Parameter
+
+
+class Stack:
+    """Layers that follow one another, their shapes and parameters.
+
+    Parameters
+    ----------
+    layers : list of Layer, optional
+    name : str, optional
+    dtype : {"float32", "float64"}, optional
+    """
+
+    def __init__(self, layers: Iterable[Layer] | None, name: str | None, dtype: Any):
+        if not isinstance(name, (str, type(None))):
+            raise TypeError(f"a model's name must be a string, got {name!r}")
+        self.name = name or automatic_name("sequential")
+        self.dtype = standardize_dtype(dtype)
+        self._layers: list[Layer] = []
+        self._features: tuple[int, ...] | None = None
+        for layer in layers or ():
+            self._append(layer)
+        self._build_if_known()
+
+    def _changed(self) -> None:
+        """Called when a layer was added or taken off; whoever keeps something made from the layers forgets it."""
+
+    @property
+    def layers(self) -> list[Layer]:
+        """The layers, without the input, as Keras lists them."""
+        return [layer for layer in self._layers if not isinstance(layer, InputLayer)]
+
+    def add(self, layer: Layer) -> None:
+        """Append a layer.
+
+        Raises
+        ------
+        TypeError
+            When it is no layer.
+        ValueError
+            When its name is taken, or an input doesn't come first.
+        """
+        self._append(layer)
+        try:
+            self._build_if_known()
+        except ValueError:
+            self._layers.pop()
+            raise
+
+    def _append(self, layer: Layer) -> None:
+        if not isinstance(layer, Layer):
+            raise TypeError(f"model {self.name!r}: expected a layer such as Dense(10), got {layer!r}")
+        if any(layer.name == other.name for other in self._layers):
+            raise ValueError(f"model {self.name!r} already has a layer named {layer.name!r}; names must differ")
+        if isinstance(layer, InputLayer) and self._layers:
+            raise ValueError(f"model {self.name!r}: Input must come first, and once")
+        self._layers.append(layer)
+        self._changed()
+
+    def pop(self) -> Layer:
+        """Take the last layer off and return it.
+
+        Raises
+        ------
+        ValueError
+            When there is none.
+        """
+        if not self.layers:
+            raise ValueError(f"model {self.name!r} has no layers to pop")
+        self._changed()
+        return self._layers.pop()
+
+    def get_layer(self, name: str | None = None, index: int | None = None) -> Layer:
+        """The layer of that name, or at that index.
+
+        Raises
+        ------
+        ValueError
+            When there is none, or not exactly one argument is given.
+        """
+        if (name is None) == (index is None):
+            raise ValueError("get_layer takes either a name or an index")
+        if index is not None:
+            if not -len(self.layers) <= index < len(self.layers):
+                raise ValueError(f"model {self.name!r} has {len(self.layers)} layers, no index {index}")
+            return self.layers[index]
+        for layer in self._layers:
+            if layer.name == name:
+                return layer
+        raise ValueError(f"model {self.name!r} has no layer {name!r}; it has {', '.join(x.name for x in self.layers)}")
+
+    # -------------------------------------------------------------------------------------------- building
+
+    @property
+    def built(self) -> bool:
+        """Whether all layers have their parameters."""
+        return self._features is not None and all(layer.built for layer in self.layers)
+
+    @property
+    def input_shape(self) -> Shape:
+        """The shape of a batch, None for its size."""
+        return (None, *self._require_built())
+
+    @property
+    def output_shape(self) -> Shape:
+        """The shape of the model's output for a batch, None for its size."""
+        return self._shapes()[-1]
+
+    def _shapes(self, features: tuple[int, ...] | None = None) -> list[Shape]:
+        """The shapes of what enters, and of what each layer puts out; `features` stand in for a model not built yet."""
+        shapes: list[Shape] = [(None, *(self._require_built() if features is None else features))]
+        for layer in self.layers:
+            shapes.append(layer.compute_output_shape(shapes[-1]))
+        return shapes
+
+    def _require_built(self) -> tuple[int, ...]:
+        if self._features is None or not self.built:
+            raise ValueError(f"model {self.name!r} isn't built: begin with Input(shape=...), or call build((None, ...))")
+        return self._features
+
+    def build(self, input_shape: Shape) -> None:
+        """Make all parameters for batches of `input_shape`.
+
+        Parameters
+        ----------
+        input_shape : tuple of int
+            Batch axis first: ``(None, 784)``.
+
+        Raises
+        ------
+        ValueError
+            When a layer can't take what comes to it, the model was built for another shape, or has no layers.
+        """
+        if not self.layers:
+            raise ValueError(f"model {self.name!r} has no layers; add some before building")
+        features = check_shape(tuple(input_shape)[1:], f"model {self.name!r}")
+        declared = self._declared_features()
+        if declared not in (None, features):
+            raise ValueError(f"model {self.name!r} is declared for samples of shape {declared}, got {features}")
+        shape: Shape = (None, *features)
+        for layer in self.layers:
+            layer.build(shape, self.dtype)
+            shape = layer.compute_output_shape(shape)
+        self._features = features
+
+    def _declared_features(self) -> tuple[int, ...] | None:
+        return self._features or (self._layers[0].input_shape if self._layers else None)
+
+    def _build_if_known(self) -> None:
+        declared = self._declared_features()
+        if declared is not None and self.layers:
+            self.build((None, *declared))
+
+    # ------------------------------------------------------------------------------------------ parameters
+
+    @property
+    def weights(self) -> list[Parameter]:
+        """All parameters, layer by layer."""
+        return [p for layer in self._layers for p in layer.weights]
+
+    @property
+    def trainable_weights(self) -> list[Parameter]:
+        return [p for layer in self._layers for p in layer.trainable_weights]
+
+    @property
+    def non_trainable_weights(self) -> list[Parameter]:
+        return [p for layer in self._layers for p in layer.non_trainable_weights]
+
+    variables, trainable_variables, non_trainable_variables = weights, trainable_weights, non_trainable_weights
+
+    def get_weights(self) -> list[np.ndarray]:
+        """Copies of all parameters' numbers, in the order of `weights`."""
+        return [p.numpy() for p in self.weights]
+
+    def set_weights(self, weights: list[Any]) -> None:
+        """Copy numbers into all parameters.
+
+        Raises
+        ------
+        ValueError
+            When their count or a shape differs; nothing is changed then.
+        """
+        self._require_built()
+        assign_all(self.weights, weights, f"model {self.name!r}")
+
+    def count_params(self) -> int:
+        """The number of numbers in all parameters."""
+        self._require_built()
+        return sum(layer.count_params() for layer in self._layers)
+
+    def summary(self, line_length: int | None = None, print_fn: Any = print) -> None:
+        """Print the layers, their output shapes and parameter counts as a table.
+
+        Parameters
+        ----------
+        line_length : int, optional
+            Characters a line.
+        print_fn : callable
+            Called with the text.
+        """
+        print_fn(summary_text(self, line_length))
