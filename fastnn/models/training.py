@@ -35,7 +35,7 @@ class Trainer(Runner):
         self._scores: Scores | None = None
         self._shuffle_seed: int | None = None
         self._epochs_seen = 0
-        self._stepped: list[Parameter] = []  # what the optimizer's slots belong to
+        self._stepped: list[Parameter] | None = None  # what the optimizer's slots belong to
 
     # ------------------------------------------------------------------------------------------ compiling
 
@@ -199,9 +199,9 @@ class Trainer(Runner):
 
     def _build_optimizer(self) -> None:
         size = self._ensure_arena().values.data.size
-        if self.optimizer.built and not self._stepped:
+        if self.optimizer.built and self._stepped is None:
             raise ValueError(_USED_OPTIMIZER.format(type(self.optimizer).__name__))
-        if not self.optimizer.built or list(map(id, self._stepped)) != list(map(id, self.trainable_weights)):
+        if not self.optimizer.built or list(map(id, self._stepped or ())) != list(map(id, self.trainable_weights)):
             self.optimizer.build(size, self.dtype)
             self._stepped = self.trainable_weights
 
