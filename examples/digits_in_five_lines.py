@@ -51,6 +51,7 @@ def main(argv=None):
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=Path, default=Path(), help="folder of digits.png (default: here)")
     folder = parser.parse_args(argv).out
+    folder.mkdir(parents=True, exist_ok=True)
     set_random_seed(1)
     model, history, x_test, y_test = train()
     predicted = model.predict(x_test / 16, verbose=0).argmax(axis=1)

@@ -113,7 +113,9 @@ def draw(path, x, y, curves, outputs):
 def main(argv=None):
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=Path, default=Path(), help="folder of sine_boundary.png (default: here)")
-    path = parser.parse_args(argv).out / "sine_boundary.png"
+    folder = parser.parse_args(argv).out
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / "sine_boundary.png"
     x, y = points()
     linear, linear_losses = train_clipped(x, y)
     sigmoid, sigmoid_losses = train_sigmoid(x, y)
