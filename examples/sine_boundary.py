@@ -4,7 +4,7 @@ python examples/sine_boundary.py [--out DIR]     writes sine_boundary.png
 
 A point is in class 1 where x2 >= -1/4 + 3/4 sin(pi x1). Two networks 2-10-1 learn it by full-batch gradient descent on
 the mean squared error: one linear, with the output clipped to [0, 1], by steps of alpha = 5e-3; one of sigmoids, by
-alpha = 5. The task names the seeds, and says that the losses end near 0.2978 and below 2.3e-4. It leaves open how the
+alpha = 5. The exercise names the seeds, and says that the losses end near 0.2978 and below 2.3e-4. It leaves open how the
 numbers are drawn, and how many epochs the networks train. This was chosen:
 
 * seed 47, then ``uniform(-1, 1, (2, 100))``: all first coordinates, then all second ones;
