@@ -13,8 +13,9 @@ import numpy as np
 
 from fastnn.cli import sources
 from fastnn.cli.arguments import HelpFormatter
-from fastnn.cli.files import check_output, replacing
+from fastnn.cli.files import check_output
 from fastnn.cli.report import show_scores
+from fastnn.files import replacing
 from fastnn.models import Sequential, load_model
 from fastnn.tables import ClassTarget, Target, encoders, targets
 
@@ -86,7 +87,7 @@ def _write_all(target: Target, output: np.ndarray, path: Path | None) -> None:
         _write(target, output, sys.stdout)
         sys.stdout.flush()
         return
-    with replacing(path) as file:
+    with replacing(path, "w", encoding="utf-8", newline="") as file:
         _write(target, output, file)
 
 

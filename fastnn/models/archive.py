@@ -10,6 +10,8 @@ from typing import IO, Any
 
 import numpy as np
 
+from fastnn.files import replacing
+
 _LARGEST_HEADER = 10_000
 
 
@@ -21,16 +23,8 @@ def write_archive(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
     OSError
         When the folder is missing, full, or not writable.
     """
-    path = path.resolve()  # a link stays, what it points to is written
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with open(temporary, "wb") as file:
-            np.savez(file, **dict(arrays))
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with replacing(path, "wb") as file:
+        np.savez(file, **dict(arrays))
 
 
 def read_archive(path: Path) -> dict[str, np.ndarray]:

@@ -1,0 +1,47 @@
+"""Files that hold either their old contents or all of the new ones, whatever happens."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any
+
+
+@contextmanager
+def replacing(path: Path, mode: str, **options: Any) -> Iterator[IO[Any]]:
+    """A new file to write, which takes the place of `path` in one step when all went well, and vanishes when not.
+
+    Parameters
+    ----------
+    path : Path
+        A link stays; what it points to is replaced.
+    mode : {"w", "wb"}
+    **options
+        Further arguments of `open`.
+
+    Raises
+    ------
+    OSError
+        When the folder is missing, full, or not writable.
+    """
+    path = path.resolve()
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with open(handle, mode, **options) as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(name, 0o666 & ~_umask())
+        os.replace(name, path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
