@@ -19,7 +19,7 @@ GNU = "-O1 -g" if DEBUG else "-O2 -g0 -ftree-vectorize -fvect-cost-model=dynamic
 GNU += " --param max-inline-insns-single=200 --param max-inline-insns-auto=30 --param inline-min-speedup=15 --param early-inlining-insns=14"
 GNU += " --param inline-unit-growth=200"  # many kernels in one file otherwise exhaust the budget, and calls stay in the loops of the last
 # No errno and no traps: libm calls and selects vectorise. Never -ffast-math: it changes the whole process's floating-point mode.
-GNU += " -fno-math-errno -fno-trapping-math -fno-semantic-interposition -Wno-unused-function -Wno-unknown-warning-option"
+GNU += " -fno-math-errno -fno-trapping-math -fno-semantic-interposition -Wno-unused-function -Wno-sign-compare -Wno-unknown-warning-option"
 X86 = {"baseline": "", "v3": "-march=x86-64-v3", "v4": "-march=x86-64-v4 -mprefer-vector-width=512"}
 DIRECTIVES = {
     "language_level": 3,
