@@ -33,6 +33,7 @@ class Scores:
         if len(set(self.names)) < len(self.names) or "loss" in self.names:
             raise ValueError(f"metrics need different names, and none may be 'loss', got {self.names}")
         self._metrics: list[Any] = []
+        self._shapes: tuple[Any, Any] | None = None
         self.reset()
 
     def _distinct_names(self) -> list[str]:
@@ -48,10 +49,9 @@ class Scores:
             warnings.warn("metrics that are Python functions or classes aren't saved: compile again after loading", stacklevel=2)
         return {key: [serialize(m) for m, w in kept if w == weighted] for key, weighted in (("metrics", False), ("weighted_metrics", True))}
 
-    @property
-    def resolved(self) -> bool:
-        """Whether every metric has seen data, and so its form is known."""
-        return len(self._metrics) == len(self.given)
+    def suit(self, targets: tuple[int, ...], outputs: tuple[int, ...]) -> bool:
+        """Whether the metrics have already seen targets and outputs of these shapes (of one sample)."""
+        return not self.given or self._shapes == (targets, outputs)
 
     @property
     def metrics(self) -> list[Any]:
@@ -68,7 +68,6 @@ class Scores:
         self._loss_sum, self._samples = 0.0, 0
         for metric in self._metrics:
             metric.reset_state()
-        self._metrics = []  # the next batch's shapes may be others, if layers were added
 
     def update(self, loss: float, data: Data, rows: np.ndarray, outputs: np.ndarray) -> None:
         """Take one batch in: its loss, and its outputs compared with the targets of `rows`."""
@@ -77,8 +76,9 @@ class Scores:
         if not self.given:
             return
         y_true = data.y_true[rows]
-        if not self._metrics:  # "accuracy" takes its form only when the shapes are known
+        if not self.suit(y_true.shape[1:], outputs.shape[1:]):  # only now is the form of "accuracy" known
             self._metrics = [metrics_.resolve(m, y_true.shape, outputs.shape) for m, _ in self.given]
+            self._shapes = y_true.shape[1:], outputs.shape[1:]
         weights = None if data.weights is None else data.weights[rows]
         for metric, (_, weighted) in zip(self._metrics, self.given, strict=True):
             metric.update_state(y_true, outputs, weights if weighted else None)

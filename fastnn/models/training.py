@@ -190,7 +190,7 @@ class Trainer(Runner):
         """The last checks, those of loss and metrics on a sample, then what a first training makes."""
         self.loss.batch_scale(len(data))
         scores = self._require_compiled()
-        if not scores.resolved:
+        if not scores.suit(data.y_true.shape[1:], self.output_shape[1:]):
             scores.copy().update(0.0, data, np.arange(1), self.predict(data.x[:1]))
         self._build_optimizer()
         if self._shuffle_seed is None:
