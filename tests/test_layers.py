@@ -220,3 +220,14 @@ def test_batch_normalization_of_one_sample_has_no_gradient():
     dx = np.full_like(x, np.nan)
     registry["batch_norm_backward"](x, np.ones(7), x[0].copy(), np.full(7, 31.6), x + 1, dx, np.empty(7), np.empty(7))
     np.testing.assert_array_equal(dx, 0)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_batch_normalization_keeps_its_digits_at_a_large_mean(dtype):
+    """Mean 1e4, standard deviation 1: errors are a hundred roundings of numbers around 1, not of numbers around 1e4."""
+    x = (1e4 + np.random.default_rng(0).normal(size=(4096, 7))).astype(dtype)
+    y, vectors = np.empty_like(x), [np.ones(7, dtype) for _ in range(6)]
+    registry["batch_norm"](x, vectors[0], 0 * vectors[1], vectors[2], vectors[3], y, vectors[4], vectors[5], 0.9, 1e-3)
+    exact = x.astype(np.longdouble)
+    exact = (exact - exact.mean(axis=0)) / np.sqrt(exact.var(axis=0) + np.longdouble(1e-3))
+    np.testing.assert_allclose(y, exact.astype(np.float64), rtol=0, atol=100 * np.finfo(dtype).eps)

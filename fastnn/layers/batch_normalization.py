@@ -20,11 +20,13 @@ def batch_norm(x, gamma, beta, moving_mean, moving_variance, y, mean, rstd, mome
     ``y = gamma (x - mean) rstd + beta``, ``rstd = 1 / sqrt(variance + epsilon)``,
     ``moving = momentum moving + (1 - momentum) batch's``.
     """
-    exact = x.mean(axis=0, dtype=np.float64)
-    variance = np.square(x - exact).mean(axis=0)
-    mean[...], rstd[...] = exact, 1 / np.sqrt(variance + epsilon)
-    y[...] = (x - exact) * (gamma * rstd) + beta
-    moving_mean[...] = momentum * moving_mean + (1 - momentum) * exact
+    origin = x[:1].astype(np.float64)  # sums of differences lose no digits to a large mean
+    shift = (x - origin).mean(axis=0)
+    centred = x - origin - shift
+    variance = np.square(centred).mean(axis=0)
+    mean[...], rstd[...] = (origin + shift)[0], 1 / np.sqrt(variance + epsilon)
+    y[...] = centred * (gamma * rstd) + beta
+    moving_mean[...] = momentum * moving_mean + (1 - momentum) * (origin + shift)[0]
     moving_variance[...] = momentum * moving_variance + (1 - momentum) * variance
 
 
