@@ -23,7 +23,11 @@ class Parameter:
         The loss's gradient, of the same shape; None for what isn't trained and before the model is compiled.
     regularizer : L1L2 or None
     trainable : bool
+    moves : int
+        How many times the arrays of any parameter have been made or replaced; while it stays, what was bound to them is valid.
     """
+
+    moves = 0
 
     def __init__(self, name: str, value: np.ndarray, regularizer: L1L2 | None = None, trainable: bool = True):
         self.name = name
@@ -31,6 +35,7 @@ class Parameter:
         self.grad: np.ndarray | None = None
         self.regularizer = regularizer
         self.trainable = trainable
+        Parameter.moves += 1
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -44,6 +49,7 @@ class Parameter:
         """Make room for the gradient where no model has."""
         if self.grad is None:
             self.grad = np.zeros_like(self.value)
+            Parameter.moves += 1
 
     def numpy(self) -> np.ndarray:
         """A copy of the numbers."""
@@ -120,6 +126,7 @@ class Arena:
         for parameter, value, grad in zip(self.parameters, self.values.views, self.gradients.views, strict=True):
             value[...] = parameter.value
             parameter.value, parameter.grad = value, grad
+        Parameter.moves += 1
 
     def holds(self, parameters: Iterable[Parameter]) -> bool:
         """Whether exactly these parameters live here."""

@@ -13,7 +13,7 @@ from fastnn.callbacks import CallbackList
 from fastnn.losses import Loss
 from fastnn.models.lowering import Lowered
 from fastnn.models.stack import Stack
-from fastnn.parameters import Arena
+from fastnn.parameters import Arena, Parameter
 from fastnn.program import Program
 
 KEPT_PROGRAMS = 8
@@ -28,7 +28,7 @@ class Runner(Stack):
 
     def __init__(self, *arguments: Any):
         self._arena: Arena | None = None
-        self._programs: OrderedDict[Any, tuple[list[Any], Lowered]] = OrderedDict()
+        self._programs: OrderedDict[Any, tuple[int, Lowered]] = OrderedDict()
         self._step = np.zeros(1, np.uint64)
         self._buffers = threading.RLock()  # held while a program's buffers are in use: a server predicts from several threads
         super().__init__(*arguments)
@@ -37,17 +37,16 @@ class Runner(Stack):
         self._programs.clear()
 
     def _lowered(self, batch_size: int, training: bool, with_loss: bool) -> Lowered:
-        """The model bound to buffers for `batch_size` samples; kept, and made again when a parameter has moved."""
+        """The model bound to buffers for `batch_size` samples; kept, and made again when parameters may have moved."""
         key = batch_size, training, with_loss
-        arrays = [a for p in self.weights for a in (p.value, p.grad)]
-        kept, lowered = self._programs.get(key, (None, None))
-        if kept is None or len(kept) != len(arrays) or any(a is not b for a, b in zip(kept, arrays, strict=True)):
+        moves, lowered = self._programs.get(key, (-1, None))
+        if lowered is None or moves != Parameter.moves:
             lowered = self._lower(*key)
-            self._programs[key] = arrays, lowered
+            self._programs[key] = Parameter.moves, lowered
         self._programs.move_to_end(key)
-        while len(self._programs) > KEPT_PROGRAMS:
+        if len(self._programs) > KEPT_PROGRAMS:
             self._programs.popitem(last=False)
-        return lowered  # type: ignore[return-value]
+        return lowered
 
     def _lower(self, batch_size: int, training: bool, with_loss: bool) -> Lowered:
         if training:
@@ -120,6 +119,8 @@ class Runner(Stack):
         """
         samples = self._samples(x)
         size = positive_integer("batch_size", INFERENCE_BATCH if batch_size is None else batch_size)
+        if callbacks is None:
+            return self._outputs(samples, size)
         hooks = CallbackList(callbacks, model=self)
         hooks.on_predict_begin()
         out = self._outputs(samples, size, hooks)
@@ -128,19 +129,26 @@ class Runner(Stack):
 
     def _outputs(self, samples: np.ndarray, size: int = INFERENCE_BATCH, hooks: CallbackList | None = None) -> np.ndarray:
         """The outputs, computed `size` samples at a time, so that the buffers stay small."""
+        if hooks is None and 0 < len(samples) <= size:
+            with self._buffers:
+                return self._output(samples).copy()
         out = np.empty((len(samples), *self.output_shape[1:]), self.dtype)
         for step, start in enumerate(range(0, len(samples), size)):
             rows = slice(start, min(start + size, len(samples)))
             if hooks:
                 hooks.on_predict_batch_begin(step)
             with self._buffers:
-                lowered = self._lowered(rows.stop - start, False, False)
-                lowered.x[...] = samples[rows]
-                lowered.program.run_forward()
-                out[rows] = lowered.output
+                out[rows] = self._output(samples[rows])
             if hooks:
                 hooks.on_predict_batch_end(step, {"outputs": out[rows]})
         return out
+
+    def _output(self, samples: np.ndarray) -> np.ndarray:
+        """The output of one chunk, in a buffer that the next call overwrites; the caller holds the lock while it reads."""
+        lowered = self._lowered(len(samples), False, False)
+        lowered.x[...] = samples
+        lowered.program.run_forward()
+        return lowered.output
 
     def predict_on_batch(self, x: Any) -> np.ndarray:
         """The model's outputs for one batch."""

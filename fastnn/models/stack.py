@@ -107,7 +107,7 @@ class Stack:
     @property
     def built(self) -> bool:
         """Whether all layers have their parameters."""
-        return self._features is not None and all(layer.built for layer in self.layers)
+        return self._features is not None
 
     @property
     def input_shape(self) -> Shape:
