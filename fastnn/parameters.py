@@ -18,7 +18,8 @@ class Parameter:
     name : str
         As Keras names it: ``"kernel"``, ``"bias"``, ``"gamma"``, ...
     value : ndarray
-        The numbers; assign through :meth:`assign`, so that the model sees the change.
+        The numbers. Another array after the model first trains, when parameters move into one vector: don't hold on to it,
+        and write through :meth:`assign`.
     grad : ndarray or None
         The loss's gradient, of the same shape; None for what isn't trained and before the model is compiled.
     regularizer : L1L2 or None

@@ -6,6 +6,7 @@ import numpy as np
 
 from fastnn.losses.loss import DENSE, SPARSE, Loss, loss_function, losses
 from fastnn.losses.probabilities import EPSILON, check_axis, check_smoothing
+from fastnn.losses.targets import check_each
 
 
 @loss_function(DENSE)
@@ -87,6 +88,7 @@ class CategoricalCrossentropy(Loss):
     def check_targets(self, t: np.ndarray) -> None:
         if t.shape[1] < 2:
             raise ValueError(f"{self.name} needs at least 2 outputs, the model has 1: use binary_crossentropy")
+        check_each(t >= 0, t, f"{self.name} needs targets that are not negative")
 
 
 def _check_labels(name: str, labels: np.ndarray, m: int) -> None:
