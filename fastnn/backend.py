@@ -13,6 +13,7 @@ function that the signature doesn't mention are scalars.
 
 from __future__ import annotations
 
+import functools
 import importlib
 import inspect
 import os
@@ -78,6 +79,11 @@ class Op:
     def arrays(self) -> list[Argument]:
         """The array arguments, in call order."""
         return [a for a in self.arguments if isinstance(a, Argument)]
+
+    @functools.cached_property
+    def scalars(self) -> list[str]:
+        """The names of the scalar arguments, in call order."""
+        return [a for a in self.arguments if isinstance(a, str)]
 
     def __call__(self, *args: Any) -> None:
         self.active(*args)

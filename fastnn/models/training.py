@@ -264,10 +264,11 @@ class Trainer(Runner):
 
     def _load(self, lowered: Lowered, data: Data, rows: np.ndarray) -> None:
         """Gather the batch into the program's buffers."""
-        np.take(data.x, rows, axis=0, out=lowered.x, mode="clip")
-        np.take(data.y, rows, axis=0, out=lowered.targets, mode="clip")
-        scale = self.loss.batch_scale(len(rows))
-        lowered.weights[...] = scale if data.weights is None else data.weights[rows] * scale
+        data.x.take(rows, axis=0, out=lowered.x, mode="clip")
+        data.y.take(rows, axis=0, out=lowered.targets, mode="clip")
+        lowered.weights.fill(self.loss.batch_scale(len(rows)))
+        if data.weights is not None:
+            lowered.weights *= data.weights[rows]
 
     def train_on_batch(self, x: Any, y: Any = None, sample_weight: Any = None, class_weight: Any = None, return_dict: bool = False) -> Any:
         """One step of the optimizer on one batch.

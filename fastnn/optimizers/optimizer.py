@@ -173,7 +173,7 @@ class Optimizer(Configurable):
     def scalars(self) -> tuple[float, ...]:
         """What `op` takes after its arrays in the next step."""
         ready = {"learning_rate": self.learning_rate, "step": self.iterations + 1, "weight_decay": self.weight_decay or 0.0}
-        return tuple(ready[n] if n in ready else getattr(self, n) for n in self.op.arguments if isinstance(n, str))
+        return tuple(ready[n] if n in ready else getattr(self, n) for n in self.op.scalars)
 
     def apply(self, p: np.ndarray, g: np.ndarray, pieces: Sequence[np.ndarray] = ()) -> None:
         """Make one step: clip `g` in place, update `p` and the slots, count.
