@@ -20,11 +20,11 @@ LIMITS = {
     "log": (2, 4),
     "log1p": (2, 4),
     "erf": (2, 4),
-    "erfc": (4, 4),
+    "erfc": (4, 5),
     "sigmoid": (3, 4),
     "softplus": (3, 4),
 }
-"""Largest error in ulp, float32 and float64."""
+"""Largest error in ulp, float32 and float64. Erfc's fifth is for its reference, which multiplies two of NumPy 1.26's exponentials."""
 TRUTH = {
     "exponential": mpmath.exp,
     "sigmoid": lambda x: 1 / (1 + mpmath.exp(-x)),
