@@ -146,6 +146,35 @@ def test_a_forked_child_computes_too():
     assert status == 0 and first == second and child == "child 0"
 
 
+FORK_WHILE_PREDICTING = """
+import os, signal, threading, warnings
+import numpy as np
+import fastnn
+warnings.simplefilter("ignore", DeprecationWarning)
+model = fastnn.Sequential([fastnn.Input((4,)), fastnn.layers.Dense(3)])
+held, done = threading.Event(), threading.Event()
+
+def occupy():
+    with model._buffers:
+        held.set(), done.wait()
+
+threading.Thread(target=occupy).start()
+held.wait()
+child = os.fork()
+if child == 0:
+    signal.alarm(20)  # a child that waits for its parent's thread would wait for ever
+    os._exit(model.predict(np.ones((1, 4))).shape != (1, 3))
+status = os.waitpid(child, 0)[1]
+done.set()
+print("child", os.waitstatus_to_exitcode(status))
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+def test_a_child_forked_while_another_thread_predicts_predicts_too():
+    assert run_python(FORK_WHILE_PREDICTING) == (0, "child 0\n")
+
+
 @pytest.mark.parametrize("count", [1, 3])
 def test_several_threads_predict_with_the_same_and_with_different_models(share_everything, count):
     fastnn.set_num_threads(count)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import threading
+import weakref
 from collections import OrderedDict
 from typing import Any
 
@@ -21,6 +23,19 @@ INFERENCE_BATCH = 1024
 """Samples a chunk where the caller names no batch size: large enough to amortise calls, small enough for the cache."""
 
 
+_runners: weakref.WeakSet[Runner] = weakref.WeakSet()
+
+
+def _renew_locks() -> None:
+    """In a forked child: a thread of the parent that held a lock isn't there to release it."""
+    for runner in list(_runners):
+        runner._renew_lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_renew_locks)
+
+
 class Runner(Stack):
     """A stack with programs bound to buffers; `predict` and calling it need no more."""
 
@@ -30,8 +45,13 @@ class Runner(Stack):
         self._arena: Arena | None = None
         self._programs: OrderedDict[Any, tuple[int, Lowered]] = OrderedDict()
         self._step = np.zeros(1, np.uint64)
-        self._buffers = threading.RLock()  # held while a program's buffers are in use: a server predicts from several threads
+        self._renew_lock()
         super().__init__(*arguments)
+
+    def _renew_lock(self) -> None:
+        """A lock that is held while a program's buffers are in use, because a server predicts from several threads."""
+        self._buffers = threading.RLock()
+        _runners.add(self)
 
     def _changed(self) -> None:
         self._programs.clear()
@@ -99,7 +119,8 @@ class Runner(Stack):
         return {**self.__dict__, "_arena": None, "_programs": OrderedDict(), "_buffers": None}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state, _buffers=threading.RLock())
+        self.__dict__.update(state)
+        self._renew_lock()
 
     def predict(self, x: Any, batch_size: int | None = None, verbose: Any = "auto", *, callbacks: Any = None) -> np.ndarray:
         """The model's outputs for any number of samples.
