@@ -20,11 +20,13 @@ LIMITS = {
     "log": (2, 4),
     "log1p": (2, 4),
     "erf": (2, 4),
-    "erfc": (4, 5),
+    "erfc": (4, 4),
     "sigmoid": (3, 4),
     "softplus": (3, 4),
 }
-"""Largest error in ulp, float32 and float64. Erfc's fifth is for its reference, which multiplies two of NumPy 1.26's exponentials."""
+"""Largest error in ulp, float32 and float64."""
+REFERENCE_LIMITS = {"erfc": (4, 6)}
+"""Where the reference is allowed more than the kernel: erfc's two polynomials, summed in double, are 5.9 ulp off at worst."""
 TRUTH = {
     "exponential": mpmath.exp,
     "sigmoid": lambda x: 1 / (1 + mpmath.exp(-x)),
@@ -82,6 +84,11 @@ def error_in_ulp(got, true, info):
     return float(abs(mpmath.mpf(got) - true) / mpmath.ldexp(1, last))
 
 
+def limit(name, dtype, backend):
+    allowed = REFERENCE_LIMITS.get(name) if backend == "numpy" else None
+    return (allowed or LIMITS[name])[DTYPES.index(dtype)]
+
+
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("name", LIMITS)
 @pytest.mark.parametrize("backend", BACKENDS)
@@ -89,7 +96,7 @@ def test_error_in_units_of_the_last_place(name, dtype, backend):
     x = points(name, dtype)
     errors = [error_in_ulp(g, t, np.finfo(dtype)) for g, t in zip(compute(name, x, backend).tolist(), truth(name, dtype), strict=True)]
     worst = int(np.argmax(errors))
-    assert errors[worst] <= LIMITS[name][DTYPES.index(dtype)], f"{name}({x[worst]!r}) is {errors[worst]:.2f} ulp off"
+    assert errors[worst] <= limit(name, dtype, backend), f"{name}({x[worst]!r}) is {errors[worst]:.2f} ulp off"
 
 
 def exact(name, x):
@@ -116,7 +123,7 @@ def test_special_values(name, dtype, backend):
     got = compute(name, x, backend)
     with np.errstate(over="ignore"):
         expected = np.array([exact(name, v) for v in x.tolist()]).astype(dtype)
-    np.testing.assert_array_max_ulp(got[np.isfinite(expected)], expected[np.isfinite(expected)], LIMITS[name][DTYPES.index(dtype)])
+    np.testing.assert_array_max_ulp(got[np.isfinite(expected)], expected[np.isfinite(expected)], limit(name, dtype, backend))
     np.testing.assert_array_equal(got[~np.isfinite(expected)], expected[~np.isfinite(expected)])
     signed = ~np.isnan(expected)
     np.testing.assert_array_equal(np.signbit(got[signed]), np.signbit(expected[signed]))
