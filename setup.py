@@ -1,6 +1,7 @@
 """Compile every kernel in src_cython once for each instruction-set level the target architecture has.
 
-FASTNN_DEBUG=1 builds with bounds checks, debug information and -O1; FASTNN_COMPILE=0 builds nothing, for machines without a compiler.
+FASTNN_DEBUG=1 builds with AddressSanitizer, debug information and -O1; Python is then started with ASAN_OPTIONS=detect_leaks=0 and
+LD_PRELOAD=$(gcc -print-file-name=libasan.so). FASTNN_COMPILE=0 builds nothing, for machines without a compiler.
 """
 
 import os
@@ -13,9 +14,12 @@ from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
 
 DEBUG = os.environ.get("FASTNN_DEBUG") == "1"
+COMMON = ("cpu", "engine")  # compiled once: they compute nothing
 SOURCES = sorted(Path("src_cython").glob("*.pyx"))
 # -O2 with -O3's vectorisation and inlining, not -O3: that unrolls loops of up to 16 steps before it can vectorise them (docs/design.md).
-GNU = "-O1 -g" if DEBUG else "-O2 -g0 -ftree-vectorize -fvect-cost-model=dynamic -fpeel-loops -funswitch-loops -fsplit-loops"
+GNU = "-O2 -g0 -ftree-vectorize -fvect-cost-model=dynamic -fpeel-loops -funswitch-loops -fsplit-loops"
+if DEBUG:
+    GNU = "-O1 -g -fsanitize=address -fno-omit-frame-pointer"
 GNU += " --param max-inline-insns-single=200 --param max-inline-insns-auto=30 --param inline-min-speedup=15 --param early-inlining-insns=14"
 GNU += " --param inline-unit-growth=200"  # many kernels in one file otherwise exhaust the budget, and calls stay in the loops of the last
 # No errno and no traps: libm calls and selects vectorise. Never -ffast-math: it changes the whole process's floating-point mode.
@@ -69,13 +73,13 @@ class BuildExt(build_ext):
             ext.extra_compile_args = ["/O2"]
         else:
             ext.extra_compile_args = [*GNU.split(), *X86[level].split()]
-            ext.extra_link_args = [] if DEBUG else ["-Wl,-s"] if platform.system() == "Linux" else []
+            ext.extra_link_args = ["-fsanitize=address"] if DEBUG else ["-Wl,-s"] if platform.system() == "Linux" else []
         super().build_extension(ext)
 
 
 def all_extensions() -> list[Extension]:
-    kernels = [p for p in SOURCES if p.stem != "cpu"]
-    common = [extension("cpu", "src_cython/cpu.pyx", "baseline"), Extension("fastnn._compiled._cyutility", [])]
+    kernels = [p for p in SOURCES if p.stem not in COMMON]
+    common = [extension(name, f"src_cython/{name}.pyx", "baseline") for name in COMMON] + [Extension("fastnn._compiled._cyutility", [])]
     built = cythonized(common, "common")
     for level in levels():
         built += cythonized([extension(f"{level}.{p.stem}", p, level) for p in kernels], level)

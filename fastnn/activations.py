@@ -14,7 +14,6 @@ from typing import Any
 import numpy as np
 
 from fastnn.activation import Activation, Identity, Kernel, RowActivation, activations, get, serialize
-from fastnn.backend import numpy_suffices
 from fastnn.special import erfc_array, exp_minus_square
 
 # ---------------------------------------------------------------------------------------------------------
@@ -258,7 +257,6 @@ def exponential(z: np.ndarray, a: np.ndarray) -> None:
 
 
 @exponential.backward
-@numpy_suffices
 def exponential_backward(z: np.ndarray, a: np.ndarray, da: np.ndarray, dz: np.ndarray) -> None:
     """Slope ``a``."""
     np.multiply(da, a, out=dz)

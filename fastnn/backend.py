@@ -1,7 +1,7 @@
 """Ops, and the choice of who computes them.
 
 An **op** is declared by its NumPy reference: a function decorated with :func:`op`, whose name, argument
-order and meaning a compiled twin (a function of the same name in one of ``fastnn._compiled``'s modules)
+order and meaning a compiled twin (a kernel of the same name in one of ``fastnn._compiled``'s modules)
 repeats. Decoration fills :data:`registry`, discovery attaches the twins, and everything else (the tests, the
 benchmarks, the documentation) enumerates the registry: no op is ever listed by hand.
 
@@ -24,7 +24,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-__all__ = ["Argument", "Op", "current", "isa", "numpy_suffices", "op", "registry", "use", "why_not"]
+__all__ = ["Argument", "Op", "current", "isa", "op", "registry", "use", "why_not"]
 
 registry: dict[str, Op] = {}
 """Every op by name, in the order of declaration."""
@@ -50,8 +50,6 @@ class Op:
     ----------
     name, family : str
         The op's name, and the module stem it was declared in (``"dense"``, ``"activations"``, ...).
-    needs_twin : bool
-        False where the reference is marked by :func:`numpy_suffices`.
     split : str or None
         The axis along which a call may be cut into independent calls.
     arguments : tuple of (Argument or str)
@@ -67,7 +65,6 @@ class Op:
         self.differentiable = differentiable
         self.split = split
         self.reference = reference
-        self.needs_twin = not getattr(reference, "numpy_suffices", False)
         self.compiled: Callable[..., None] | None = None
         self.active = reference
         self.arguments = _arguments(reference, signature)
@@ -87,11 +84,6 @@ class Op:
 
     def __call__(self, *args: Any) -> None:
         self.active(*args)
-
-    def compiled_for(self, dtype: str) -> Callable[..., None] | None:
-        """The twin's form for one floating dtype, which skips the choice (0.1 us) that the twin makes at each call."""
-        forms = getattr(self.compiled, "__signatures__", {})
-        return forms.get({"float32": "float", "float64": "double"}[dtype], self.compiled)
 
     def __repr__(self) -> str:
         return f"<op {self.name}: {self.signature}>"
@@ -130,12 +122,6 @@ def op(signature: str, *, differentiable: bool = True, split: str | None = None)
     return declare
 
 
-def numpy_suffices(reference: Callable[..., None]) -> Callable[..., None]:
-    """Mark a reference that is one NumPy call along memory, which no twin beats: both backends then use it."""
-    reference.numpy_suffices = True  # type: ignore[attr-defined]
-    return reference
-
-
 _ARGUMENT = re.compile(r"\s*(\w+)\s*(?:\(([\w\s,]*)\))?\s*(\w+)?\s*(?:,|$)")
 
 
@@ -165,7 +151,7 @@ def _arguments(reference: Callable[..., None], signature: str) -> tuple[Argument
 # The compiled backend: one package an instruction-set level, the best one this processor runs is imported.
 
 _LEVELS = ("v4", "v3", "baseline")
-_twins: dict[str, Callable[..., None]] = {}
+_twins: dict[str, Callable[[Op], Callable[..., None]]] = {}
 _isa: str | None = None
 _why_not: str | None = None
 _current = "numpy"
@@ -177,10 +163,13 @@ def _load_twins() -> None:
     try:
         cpu = importlib.import_module("fastnn._compiled.cpu")
         _isa = _choose_level(cpu.levels())
+        engine = importlib.import_module("fastnn._compiled.engine")
         package = importlib.import_module(f"fastnn._compiled.{_isa}")
         for module in pkgutil.iter_modules(package.__path__):
-            kernels = importlib.import_module(f"{package.__name__}.{module.name}")
-            _twins.update({k: v for k, v in vars(kernels).items() if callable(v) and not k.startswith("_")})
+            kernels = getattr(importlib.import_module(f"{package.__name__}.{module.name}"), "kernels", {})
+            _twins.update({name: functools.partial(engine.Kernel, entries=entries) for name, entries in kernels.items()})
+        if hasattr(os, "register_at_fork"):
+            os.register_at_fork(after_in_child=engine.after_fork)
     except ImportError as error:
         _isa, _why_not = None, str(error)
 
@@ -259,7 +248,7 @@ def attach() -> None:
     """Give every declared op its twin and start the backend that ``FASTNN_BACKEND`` names (``auto`` by default)."""
     _load_twins()
     for name, each in registry.items():
-        each.compiled = _twins.get(name)
+        each.compiled = _twins[name](each) if name in _twins else None
     asked = os.environ.get("FASTNN_BACKEND") or "auto"
     if asked not in ("auto", "compiled", "numpy"):
         raise ValueError(f"FASTNN_BACKEND={asked}: use auto, compiled or numpy")

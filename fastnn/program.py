@@ -3,34 +3,51 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from fastnn import backend, threads
-from fastnn.backend import Op
+from fastnn.backend import Argument, Op
 from fastnn.memory import aligned_zeros
 
 
-class Call(NamedTuple):
-    """One op and the arguments it always runs on.
+@dataclass(eq=False)
+class Call:
+    """One op and the arguments it runs on.
 
     Attributes
     ----------
     op : Op
-    arguments : tuple
-    compiled : callable
-        The op's twin for the program's dtype.
-    work : int
-        How much there is to do, for sharing among threads; 0 where the op can't be shared.
+    arguments : list
+        The op's, for a whole batch; the scalars of a moving call are missing.
+    moving : bool
+        Whether the scalars change from step to step, as an optimizer's do: executors take them from a table.
+    pieces : tuple of (int, int)
+        Of an update: where each parameter begins and ends in the flat vectors. A call on each piece does the same as one on all.
     """
 
     op: Op
-    arguments: tuple[Any, ...]
-    compiled: Callable[..., None]
-    work: int
+    arguments: list[Any]
+    moving: bool = False
+    pieces: tuple[tuple[int, int], ...] = ()
+
+    @property
+    def arrays(self) -> list[tuple[Argument, np.ndarray]]:
+        """What the op's signature says of each array, and the array."""
+        return [(a, v) for a, v in zip(self.op.arguments, self.arguments, strict=False) if isinstance(a, Argument)]
+
+    def of(self, samples: int, batch_size: int) -> list[Any]:
+        """The arguments for the first `samples` of a batch: what runs along the axis ``n`` is cut."""
+        if samples == batch_size:
+            return self.arguments
+        return [
+            v[(slice(None),) * a.shape.index("n") + (slice(v.shape[a.shape.index("n")] // batch_size * samples),)]
+            if isinstance(a, Argument) and "n" in a.shape
+            else v
+            for a, v in zip(self.op.arguments, self.arguments, strict=False)
+        ]
 
 
 @dataclass
@@ -76,10 +93,10 @@ class Activated(NamedTuple):
 
 
 class Program:
-    """The op calls of one batch size, in the order they run.
+    """The op calls of one step, in the order they run.
 
-    Layers append to it while a model is lowered: each forward call together with its backward, which runs in
-    reverse order.
+    Layers append to it while a model is lowered: each forward call together with its backward, which runs in reverse order. The
+    axis ``n`` in an op's signature counts samples: an executor may run a program on fewer samples than it was made for.
 
     Parameters
     ----------
@@ -89,12 +106,37 @@ class Program:
         Whether gradients are computed, and dropout and batch statistics used.
     step : ndarray of shape (1,), uint64
         The number of the training step, read by ops that draw random numbers.
+    in_place : bool
+        Whether elementwise ops may overwrite what they read: in inference, where nobody looks at it later.
+
+    Attributes
+    ----------
+    index : ndarray of shape (batch_size,), int64
+        Which samples the batch consists of; an executor fills it.
+    count : ndarray of shape (1,), float64
+        How many they are.
+    source : Tensor
+        The batch's samples.
     """
 
-    def __init__(self, batch_size: int, dtype: str, training: bool, step: np.ndarray):
-        self.batch_size, self.dtype, self.training, self.step = batch_size, dtype, training, step
+    def __init__(self, batch_size: int, dtype: str, training: bool, step: np.ndarray, in_place: bool = False):
+        self.batch_size, self.dtype, self.training, self.step, self.in_place = batch_size, dtype, training, step, in_place
+        self.source: Tensor | None = None
+        self.index, self.count = np.zeros(batch_size, np.int64), np.full(1, float(batch_size))
+        self.load_calls: list[Call] = []
         self.forward_calls: list[Call] = []
+        self.measure_calls: list[Call] = []
         self.backward_calls: list[Call] = []
+        self.finish_calls: list[Call] = []
+
+    @property
+    def calls(self) -> Iterator[Call]:
+        """All calls of a step, in order."""
+        yield from self.load_calls
+        yield from self.forward_calls
+        yield from self.measure_calls
+        yield from reversed(self.backward_calls)
+        yield from self.finish_calls
 
     def tensor(self, *features: int, needs_grad: bool = True) -> Tensor:
         """A new buffer for a batch of `features`, with room for its gradient in training."""
@@ -104,57 +146,50 @@ class Program:
 
     def successor(self, x: Tensor) -> Tensor:
         """The output of an elementwise op, whose backward overwrites the output's gradient with the input's."""
+        if self.in_place and not (self.source and np.may_share_memory(x.value, self.source.value)):
+            return Tensor(x.value)
         return self.tensor(*x.features) if x.grad is None else Tensor(aligned_zeros(x.value.shape, self.dtype), x.grad)
 
-    def call(self, op: Op, *arguments: Any) -> Call:
-        """Bind an op to its arguments."""
-        return Call(op, arguments, op.compiled_for(self.dtype) or silent(op.reference), threads.work(op, arguments))
+    def load(self, op: Op, *arguments: Any) -> Call:
+        """Append a call that brings a batch's data in."""
+        self.load_calls.append(Call(op, list(arguments)))
+        return self.load_calls[-1]
 
     def forward(self, op: Op, *arguments: Any) -> None:
         """Append a call."""
-        self.forward_calls.append(self.call(op, *arguments))
+        self.forward_calls.append(Call(op, list(arguments)))
+
+    def measure(self, op: Op, *arguments: Any) -> None:
+        """Append a call that compares the output with the targets: the loss, then metrics."""
+        self.measure_calls.append(Call(op, list(arguments)))
 
     def backward(self, op: Op, *arguments: Any) -> Call | None:
         """Append the backward of the call just appended; nothing in inference."""
         if not self.training:
             return None
-        call = self.call(op, *arguments)
+        call = Call(op, list(arguments))
         self.backward_calls.append(call)
         return call
+
+    def finish(self, op: Op, *arguments: Any) -> None:
+        """Append a call that runs when all gradients are there: penalties, clips, sums over the batch."""
+        self.finish_calls.append(Call(op, list(arguments)))
+
+    def update(self, op: Op, *arguments: Any, pieces: Iterable[tuple[int, int]]) -> None:
+        """Append the optimizer's update of the flat vector of parameters, which consists of `pieces`."""
+        self.finish_calls.append(Call(op, list(arguments), True, tuple(pieces)))
 
     def drop(self, call: Call | None) -> None:
         """Take a backward call out again."""
         self.backward_calls = [c for c in self.backward_calls if c is not call]
 
     def run_forward(self) -> None:
-        """Compute the outputs from the inputs."""
+        """Compute the outputs from the inputs, op by op."""
         run(self.forward_calls)
-
-    def run_backward(self) -> None:
-        """Compute all gradients from that of the output."""
-        run(reversed(self.backward_calls))
-
-
-def silent(reference: Callable[..., None]) -> Callable[..., None]:
-    """`reference` without NumPy's warnings: a diverging run overflows, and compiled twins say nothing then."""
-
-    def call(*arguments: Any) -> None:
-        with np.errstate(all="ignore"):
-            reference(*arguments)
-
-    return call
 
 
 def run(calls: Iterable[Call]) -> None:
-    """Run the calls in order, on the current backend, large ones on several threads."""
-    if backend.current() == "numpy":
-        with np.errstate(all="ignore"):
-            for call in calls:
-                call.op.reference(*call.arguments)
-        return
-    limit = threads.MINIMUM_WORK if threads.get_num_threads() > 1 else math.inf
-    for op, arguments, compiled, work in calls:
-        if work < limit:
-            compiled(*arguments)
-        else:
-            threads.run_shared(op, compiled, arguments)
+    """Run calls one by one on the current backend."""
+    with np.errstate(all="ignore"):
+        for call in calls:
+            call.op(*call.arguments)

@@ -43,9 +43,13 @@ def _draw(argument: Argument, sizes: Mapping[str, int], rng: np.random.Generator
         return rng.integers(1, 1000, shape).astype(np.uint64)
     if argument.name in ("y", "t"):
         return _probabilities(rng, shape)
+    if argument.name == "truth":
+        return rng.integers(0, 2, shape)
+    if argument.name == "edges":
+        return np.sort(rng.random(shape))
     if argument.name == "w" and len(shape) == 1:
         return rng.uniform(0.5, 1.5, shape) / max(1, shape[0])
-    if argument.name in ("moving_variance", "u", "v"):  # means of squares
+    if argument.name in ("moving_variance", "u", "v", "counts"):  # means of squares, and others that aren't negative
         return rng.uniform(1, 2, shape)
     if argument.name == "a":  # a mean of gradients, whose square stays below v
         return rng.uniform(-0.5, 0.5, shape)

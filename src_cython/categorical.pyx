@@ -1,43 +1,96 @@
 """Losses of one class out of m, and their gradients, in one call."""
 
+from libc.math cimport NAN
 from libc.stdint cimport int64_t
-from check cimport expect, expect_matrix
-from loss cimport TILE, check_loss, clipped
+from kernel cimport Array, declare
+from loss cimport SPAN, TILE, clipped
 from real cimport real
-from rows cimport LANES, row_max, row_sum
-from vmath cimport vabs, vexp, vlog
+from rows cimport LANES, are_short, folded, piece, row_sum, rows_before_end, rows_max, rows_sum
+from vmath cimport exp_negative, vabs, vlog
 
-
-cdef int labels_in_range(str op, const int64_t[::1] labels, Py_ssize_t n, Py_ssize_t m) except -1:
-    cdef Py_ssize_t i
-    expect(op, "labels", labels.shape[0], n, "entries")
-    for i in range(n):
-        if not 0 <= labels[i] < m:
-            raise ValueError(f"{op}: label {labels[i]} is not in [0, {m - 1}]")
-    return 0
+kernels = {}
 
 
 # ---------------------------------------------------------------------------------------------------------
-# One class out of m, from logits
+# One class out of m, from logits. Loops along rows go in whole pieces of `width`, row after row: what spills over into the next row is
+# written again with that row. Only the last rows of a tile, which would spill over its end, go entry by entry.
 
 cdef inline void exponentials(
-    const real *y, real *e, real *largest, real *total, real *log_total, Py_ssize_t rows, Py_ssize_t m
+    const real* y, real* e, real* fours, real* largest, real* total, real* log_total, Py_ssize_t rows, Py_ssize_t m
 ) noexcept nogil:
     """For each row its maximum, e = exp(y - maximum), the sum of e, and the logarithm of that."""
-    cdef Py_ssize_t r, k
-    for r in range(rows):
-        largest[r] = row_max(y + r * m, m)
-        for k in range(m):
-            e[r * m + k] = y[r * m + k] - largest[r]
-    for k in range(rows * m):
-        e[k] = vexp(e[k])
-    for r in range(rows):
-        total[r] = <real>row_sum(e + r * m, m)
+    cdef real[LANES] lane
+    cdef Py_ssize_t r, j, k, width = piece(<real>0), spilling = rows_before_end(rows, m, width)
+    rows_max(y, fours, largest, rows, m)
+    for r in range(spilling):
+        j = r * m
+        while j < r * m + m:
+            for k in range(width):
+                lane[k] = y[j + k] - largest[r]
+            for k in range(width):
+                e[j + k] = lane[k]
+            j += width
+    for r in range(spilling, rows):
+        for j in range(r * m, r * m + m):
+            e[j] = y[j] - largest[r]
+    for j in range(rows * m):
+        e[j] = exp_negative(e[j], <real>0)
+    rows_sum(<const real*>e, fours, total, rows, m)
     for r in range(rows):
         log_total[r] = vlog(total[r])
 
 
-cdef inline double distance(const real *y, const real *t, real keep, real spread, real largest, Py_ssize_t m) noexcept nogil:
+cdef void sparse_categorical_crossentropy_from_logits(const Array* a, const double* s, real* room) noexcept nogil:
+    cdef const real* y = <const real*>a[0].data
+    cdef const int64_t* labels = <const int64_t*>a[1].data
+    cdef const real* w = <const real*>a[2].data
+    cdef real* value = <real*>a[3].data
+    cdef real* dy = <real*>a[4].data
+    cdef real* largest = room + 2 * SPAN
+    cdef real* total = room + 3 * SPAN
+    cdef real* log_total = room + 4 * SPAN
+    cdef real[LANES] lane
+    cdef real weight
+    cdef real* e
+    cdef Py_ssize_t i, j, r, k, label, height, spilling, width = piece(<real>0), n = a[0].shape[0], m = a[0].shape[1]
+    i = 0
+    while i < n and m:
+        height = min(max(TILE // m, 1), n - i)
+        e = room if m <= TILE else dy
+        exponentials(y, e, room + SPAN, largest, total, log_total, height, m)
+        for r in range(height):
+            total[r] = w[i + r] / total[r]
+        spilling = rows_before_end(height, m, width)
+        for r in range(spilling):
+            j = r * m
+            while j < r * m + m:
+                for k in range(width):
+                    lane[k] = total[r] * e[j + k]
+                for k in range(width):
+                    dy[j + k] = lane[k]
+                j += width
+        for r in range(spilling, height):
+            for j in range(r * m, r * m + m):
+                dy[j] = total[r] * e[j]
+        for r in range(height):
+            label, weight = labels[i + r], w[i + r]
+            if not 0 <= label < m:
+                label, weight = 0, <real>NAN
+                for j in range(r * m, r * m + m):
+                    dy[j] = weight
+            dy[r * m + label] -= weight
+            value[i + r] = weight * (log_total[r] + (largest[r] - y[r * m + label]))
+        y, dy, i = y + height * m, dy + height * m, i + height
+
+declare(
+    kernels,
+    "sparse_categorical_crossentropy_from_logits",
+    sparse_categorical_crossentropy_from_logits[float],
+    sparse_categorical_crossentropy_from_logits[double],
+)
+
+
+cdef inline double distance(const real* y, const real* t, real keep, real spread, real largest, Py_ssize_t m) noexcept nogil:
     """The sum of (t*keep + spread) * (largest - y) over a row."""
     cdef double[LANES] lane
     cdef double total = 0
@@ -48,80 +101,98 @@ cdef inline double distance(const real *y, const real *t, real keep, real spread
         for j in range(m // LANES):
             for k in range(LANES):
                 lane[k] += (t[j * LANES + k] * keep + spread) * (largest - y[j * LANES + k])
-        for k in range(LANES):
-            total += lane[k]
+        total = folded(lane)
     for k in range(whole, m):
         total += (t[k] * keep + spread) * (largest - y[k])
     return total
 
 
-def categorical_crossentropy_from_logits(
-    const real[:, ::1] y not None,
-    const real[:, ::1] t not None,
-    const real[::1] w not None,
-    real[::1] value not None,
-    real[:, ::1] dy not None,
-    double label_smoothing,
-):
-    cdef real[TILE] largest
-    cdef real[TILE] total
-    cdef real[TILE] log_total
-    cdef Py_ssize_t i, r, k, height, n = y.shape[0], m = y.shape[1], rows = max(TILE // m, 1) if m else 1
-    cdef real keep = <real>(1 - label_smoothing), spread = <real>(label_smoothing / m) if m else 0, share
-    cdef double mass
-    cdef real *slope
-    cdef const real *target
-    expect_matrix("categorical_crossentropy_from_logits", "t", t.shape, y.shape[0], y.shape[1])
-    check_loss("categorical_crossentropy_from_logits", y.shape[0], y.shape[1], w.shape[0], value.shape[0], dy.shape)
-    with nogil:
-        i = 0
-        while i < n:
-            height = min(rows, n - i)
-            exponentials(&y[i, 0], &dy[i, 0], largest, total, log_total, height, m)
-            for r in range(height):
-                slope, target = &dy[i + r, 0], &t[i + r, 0]
-                mass = row_sum(target, m) * keep + spread * <double>m
-                value[i + r] = <real>(w[i + r] * (mass * log_total[r] + distance(&y[i + r, 0], target, keep, spread, largest[r], m)))
-                share = <real>mass / total[r]
-                for k in range(m):
-                    slope[k] = w[i + r] * (share * slope[k] - (target[k] * keep + spread))
-            i += rows
+cdef inline void distances(
+    const real* y,
+    const real* t,
+    real keep,
+    real spread,
+    const real* largest,
+    real* d,
+    real* fours,
+    real* total,
+    Py_ssize_t rows,
+    Py_ssize_t m,
+) noexcept nogil:
+    """For each row the sum of d = (t*keep + spread) * (largest - y); d is scratch for short rows."""
+    cdef real[LANES] lane
+    cdef Py_ssize_t r, j, k, width = piece(<real>0), spilling = rows_before_end(rows, m, width)
+    if not are_short(m, <real>0):
+        for r in range(rows):
+            total[r] = <real>distance(y + r * m, t + r * m, keep, spread, largest[r], m)
+        return
+    for r in range(spilling):
+        j = r * m
+        while j < r * m + m:
+            for k in range(width):
+                lane[k] = (t[j + k] * keep + spread) * (largest[r] - y[j + k])
+            for k in range(width):
+                d[j + k] = lane[k]
+            j += width
+    for r in range(spilling, rows):
+        for j in range(r * m, r * m + m):
+            d[j] = (t[j] * keep + spread) * (largest[r] - y[j])
+    rows_sum(<const real*>d, fours, total, rows, m)
 
 
-def sparse_categorical_crossentropy_from_logits(
-    const real[:, ::1] y not None,
-    const int64_t[::1] labels not None,
-    const real[::1] w not None,
-    real[::1] value not None,
-    real[:, ::1] dy not None,
-):
-    cdef real[TILE] largest
-    cdef real[TILE] total
-    cdef real[TILE] log_total
-    cdef Py_ssize_t i, r, k, height, n = y.shape[0], m = y.shape[1], rows = max(TILE // m, 1) if m else 1
-    cdef real share
-    cdef real *slope
-    labels_in_range("sparse_categorical_crossentropy_from_logits", labels, n, m)
-    check_loss("sparse_categorical_crossentropy_from_logits", y.shape[0], y.shape[1], w.shape[0], value.shape[0], dy.shape)
-    with nogil:
-        i = 0
-        while i < n:
-            height = min(rows, n - i)
-            exponentials(&y[i, 0], &dy[i, 0], largest, total, log_total, height, m)
-            for r in range(height):
-                value[i + r] = w[i + r] * (log_total[r] + (largest[r] - y[i + r, labels[i + r]]))
-                share = w[i + r] / total[r]
-                slope = &dy[i + r, 0]
-                for k in range(m):
-                    slope[k] *= share
-                slope[labels[i + r]] -= w[i + r]
-            i += rows
+cdef void categorical_crossentropy_from_logits(const Array* a, const double* s, real* room) noexcept nogil:
+    cdef const real* y = <const real*>a[0].data
+    cdef const real* t = <const real*>a[1].data
+    cdef const real* w = <const real*>a[2].data
+    cdef real* value = <real*>a[3].data
+    cdef real* dy = <real*>a[4].data
+    cdef real* fours = room + SPAN
+    cdef real* largest = room + 2 * SPAN
+    cdef real* total = room + 3 * SPAN
+    cdef real* log_total = room + 4 * SPAN
+    cdef real* away = room + 5 * SPAN
+    cdef real* mass = room + 6 * SPAN
+    cdef real[LANES] lane
+    cdef real* e
+    cdef Py_ssize_t i, j, r, k, height, spilling, width = piece(<real>0), n = a[0].shape[0], m = a[0].shape[1]
+    cdef real keep = <real>(1 - s[0]), spread = <real>(s[0] / m) if m else 0
+    i = 0
+    while i < n and m:
+        height = min(max(TILE // m, 1), n - i)
+        e = room if m <= TILE else dy
+        exponentials(y, e, fours, largest, total, log_total, height, m)
+        distances(y, t, keep, spread, <const real*>largest, room + 7 * SPAN, fours, away, height, m)
+        rows_sum(t, fours, mass, height, m)
+        for r in range(height):
+            mass[r] = mass[r] * keep + spread * <real>m
+            value[i + r] = w[i + r] * (mass[r] * log_total[r] + away[r])
+            total[r] = mass[r] / total[r]
+        spilling = rows_before_end(height, m, width)
+        for r in range(spilling):
+            j = r * m
+            while j < r * m + m:
+                for k in range(width):
+                    lane[k] = w[i + r] * (total[r] * e[j + k] - (t[j + k] * keep + spread))
+                for k in range(width):
+                    dy[j + k] = lane[k]
+                j += width
+        for r in range(spilling, height):
+            for j in range(r * m, r * m + m):
+                dy[j] = w[i + r] * (total[r] * e[j] - (t[j] * keep + spread))
+        y, t, dy, i = y + height * m, t + height * m, dy + height * m, i + height
+
+declare(
+    kernels,
+    "categorical_crossentropy_from_logits",
+    categorical_crossentropy_from_logits[float],
+    categorical_crossentropy_from_logits[double],
+)
 
 
 # ---------------------------------------------------------------------------------------------------------
 # One class out of m, from probabilities
 
-cdef void categorical_terms(const real *t, real *slope, real *term, real *pull, Py_ssize_t count, real keep, real spread) noexcept nogil:
+cdef void categorical_terms(const real* t, real* slope, real* term, real* pull, Py_ssize_t count, real keep, real spread) noexcept nogil:
     """From probabilities in `slope`: the terms of the loss, the pulls (0 where clipped), and in `slope` pull by probability."""
     cdef Py_ssize_t k
     cdef real p, s
@@ -133,74 +204,74 @@ cdef void categorical_terms(const real *t, real *slope, real *term, real *pull, 
         slope[k] = pull[k] / p
 
 
-def categorical_crossentropy(
-    const real[:, ::1] y not None,
-    const real[:, ::1] t not None,
-    const real[::1] w not None,
-    real[::1] value not None,
-    real[:, ::1] dy not None,
-    double label_smoothing,
-):
-    cdef real[TILE] term
-    cdef real[TILE] pull
-    cdef real[TILE] total
-    cdef real[TILE] pulls
-    cdef Py_ssize_t i, j, r, k, height, width, n = y.shape[0], m = y.shape[1]
-    cdef Py_ssize_t rows = max(TILE // m, 1) if m else 1, columns = min(m, TILE)
-    cdef real keep = <real>(1 - label_smoothing), spread = <real>(label_smoothing / m) if m else 0, share
-    cdef real *slope
-    cdef const real *given
-    expect_matrix("categorical_crossentropy", "t", t.shape, y.shape[0], y.shape[1])
-    check_loss("categorical_crossentropy", y.shape[0], y.shape[1], w.shape[0], value.shape[0], dy.shape)
-    with nogil:
-        i = 0
-        while i < n:
-            height = min(rows, n - i)
+cdef void categorical_crossentropy(const Array* a, const double* s, real* room) noexcept nogil:
+    cdef const real* y = <const real*>a[0].data
+    cdef const real* t = <const real*>a[1].data
+    cdef const real* w = <const real*>a[2].data
+    cdef real* value = <real*>a[3].data
+    cdef real* dy = <real*>a[4].data
+    cdef real* term = room
+    cdef real* pull = room + SPAN
+    cdef real* fours = room + 2 * SPAN
+    cdef real* total = room + 3 * SPAN
+    cdef real* pulls = room + 4 * SPAN
+    cdef real* sums = room + 5 * SPAN
+    cdef Py_ssize_t i, j, r, k, height, width, n = a[0].shape[0], m = a[0].shape[1]
+    cdef real keep = <real>(1 - s[0]), spread = <real>(s[0] / m) if m else 0
+    i = 0
+    while i < n and m:
+        height = min(max(TILE // m, 1), n - i)
+        rows_sum(y, fours, total, height, m)
+        for r in range(height):
+            pulls[r] = value[i + r] = 0
+        j = 0
+        while j < m:
+            width = min(m - j, TILE)
             for r in range(height):
-                total[r] = <real>row_sum(&y[i + r, 0], m)
-                pulls[r] = value[i + r] = 0
-            j = 0
-            while j < m:
-                width = min(columns, m - j)
-                for r in range(height):
-                    slope, given = &dy[i + r, j], &y[i + r, j]
-                    for k in range(width):
-                        slope[k] = given[k] / total[r]
-                categorical_terms(&t[i, j], &dy[i, j], term, pull, height * width, keep, spread)
-                for r in range(height):
-                    value[i + r] += <real>(w[i + r] * row_sum(term + r * width, width))
-                    pulls[r] += <real>row_sum(pull + r * width, width)
-                j += columns
+                for k in range(r * m + j, r * m + j + width):
+                    dy[k] = y[k] / total[r]
+            categorical_terms(t + j, dy + j, term, pull, height * width, keep, spread)
+            rows_sum(<const real*>term, fours, sums, height, width)
             for r in range(height):
-                share = w[i + r] / total[r]
-                slope = &dy[i + r, 0]
-                for k in range(m):
-                    slope[k] = share * (pulls[r] - slope[k])
-            i += rows
+                value[i + r] += w[i + r] * sums[r]
+            rows_sum(<const real*>pull, fours, sums, height, width)
+            for r in range(height):
+                pulls[r] += sums[r]
+            j += width
+        for r in range(height):
+            total[r] = w[i + r] / total[r]
+        for r in range(height):
+            for k in range(r * m, r * m + m):
+                dy[k] = total[r] * (pulls[r] - dy[k])
+        y, t, dy, i = y + height * m, t + height * m, dy + height * m, i + height
+
+declare(kernels, "categorical_crossentropy", categorical_crossentropy[float], categorical_crossentropy[double])
 
 
-def sparse_categorical_crossentropy(
-    const real[:, ::1] y not None,
-    const int64_t[::1] labels not None,
-    const real[::1] w not None,
-    real[::1] value not None,
-    real[:, ::1] dy not None,
-):
-    cdef Py_ssize_t i, k, n = y.shape[0], m = y.shape[1]
-    cdef real total, q, p, pull
-    cdef real *slope
-    labels_in_range("sparse_categorical_crossentropy", labels, n, m)
-    check_loss("sparse_categorical_crossentropy", y.shape[0], y.shape[1], w.shape[0], value.shape[0], dy.shape)
-    with nogil:
-        for i in range(n):
-            total = <real>row_sum(&y[i, 0], m)
-            q = y[i, labels[i]] / total
-            p = clipped(q)
-            pull = <real>0 if q < p or q > p else w[i] / total
-            value[i] = p
-            slope = &dy[i, 0]
-            for k in range(m):
-                slope[k] = pull
-            slope[labels[i]] -= pull / p
-        for i in range(n):
-            value[i] = -w[i] * vlog(value[i])
+cdef void sparse_categorical_crossentropy(const Array* a, const double* s, real* room) noexcept nogil:
+    cdef const real* y = <const real*>a[0].data
+    cdef const int64_t* labels = <const int64_t*>a[1].data
+    cdef const real* w = <const real*>a[2].data
+    cdef real* value = <real*>a[3].data
+    cdef real* dy = <real*>a[4].data
+    cdef Py_ssize_t i, k, label, n = a[0].shape[0], m = a[0].shape[1]
+    cdef real total, q, p, pull, weight
+    for i in range(n if m else 0):
+        label, weight = labels[i], w[i]
+        if not 0 <= label < m:
+            label, weight = 0, <real>NAN
+        total = <real>row_sum(y, m)
+        q = y[label] / total
+        if label != labels[i]:
+            q = <real>NAN
+        p = clipped(q)
+        pull = <real>0 if q < p or q > p else weight / total
+        value[i] = p
+        for k in range(m):
+            dy[k] = pull
+        dy[label] -= pull / p
+        y, dy = y + m, dy + m
+    for i in range(n):
+        value[i] = -w[i] * vlog(value[i])
+
+declare(kernels, "sparse_categorical_crossentropy", sparse_categorical_crossentropy[float], sparse_categorical_crossentropy[double])

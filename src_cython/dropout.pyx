@@ -1,9 +1,14 @@
 """Dropout masks as a hash of seed, step and position; see fastnn/layers/dropout.py."""
 
-from libc.stdint cimport uint32_t, uint64_t
+from libc.stdint cimport int64_t, uint32_t, uint64_t
 
-from check cimport expect_matrix
+from kernel cimport Array, declare
 from real cimport real
+
+kernels = {}
+
+cdef enum:
+    UNITS = 256
 
 
 cdef uint64_t splitmix(uint64_t z) noexcept nogil:
@@ -19,36 +24,53 @@ cdef inline uint32_t mix(uint32_t h) noexcept nogil:
     return h ^ (h >> 15)
 
 
-cdef void drop(Py_ssize_t n, const real* x, real* y, uint64_t step, double rate, uint64_t seed) noexcept nogil:
-    """y = x where the unit stays, scaled; y may be x."""
-    cdef uint64_t key = splitmix(splitmix(seed) ^ step)
-    cdef uint32_t low = <uint32_t>key, high = <uint32_t>(key >> 32), threshold = <uint32_t>(rate * 4294967296.0), i
-    cdef real factor = <real>(1 / (1 - rate))
-    for i in range(<uint32_t>n):
-        y[i] = x[i] * factor if mix(mix(i + low) ^ high) >= threshold else 0
+cdef void drop(Py_ssize_t n, const real* x, real* y, uint32_t low, uint32_t high, double rate) noexcept nogil:
+    """y = x where the unit stays, scaled; y may be x. `low` is the key's low half plus the first unit's position.
+
+    The hash is one long chain: in two loops of UNITS, more vectors of it are under way at once (0.095 against 0.126 ns a unit on v4).
+    """
+    cdef uint32_t[UNITS] half
+    cdef uint32_t threshold = <uint32_t>(rate * 4294967296.0)
+    cdef real factor = <real>(1 / (1 - rate)), scaled
+    cdef Py_ssize_t chunk, start, i
+    for chunk in range((n + UNITS - 1) // UNITS):
+        start = chunk * UNITS
+        for i in range(min(UNITS, n - start)):
+            half[i] = mix(<uint32_t>(start + i) + low) ^ high
+        for i in range(min(UNITS, n - start)):
+            scaled = x[start + i] * factor  # of every unit: a load that depends on the mask would be a branch at the baseline
+            y[start + i] = scaled if mix(half[i]) >= threshold else 0
 
 
-cdef int check(str op, const Py_ssize_t* shape, Py_ssize_t steps, double rate) except -1:
-    if steps != 1 or not 0 <= rate < 1:
-        raise ValueError(f"{op}: step must have 1 entry and rate lie in [0, 1), got {steps} and {rate}")
-    if <uint64_t>shape[0] * <uint64_t>shape[1] > 0xFFFFFFFFULL:
-        raise ValueError(f"{op}: a mask has at most 2**32 - 1 units, got {shape[0]} x {shape[1]}; use smaller batches")
-    return 0
+cdef bint consecutive(const int64_t* row, Py_ssize_t n) noexcept nogil:
+    cdef int64_t apart = 0
+    cdef Py_ssize_t i
+    for i in range(n):
+        apart |= row[i] - row[0] - i
+    return apart == 0
 
 
-def dropout(const real[:, ::1] x not None, const uint64_t[::1] step not None, real[:, ::1] y not None, double rate, uint64_t seed):
-    expect_matrix("dropout", "y", y.shape, x.shape[0], x.shape[1])
-    check("dropout", x.shape, step.shape[0], rate)
-    if x.shape[0] and x.shape[1]:
-        with nogil:
-            drop(x.shape[0] * x.shape[1], &x[0, 0], &y[0, 0], step[0], rate, seed)
+cdef void dropout(const Array* a, const double* s, real* room) noexcept nogil:
+    cdef const real* x = <const real*>a[0].data
+    cdef const int64_t* row = <const int64_t*>a[1].data
+    cdef const uint64_t* step = <const uint64_t*>a[2].data
+    cdef const uint64_t* seed = <const uint64_t*>a[3].data
+    cdef real* y = <real*>a[4].data
+    cdef uint64_t key = splitmix(splitmix(seed[0]) ^ step[0])
+    cdef uint32_t low = <uint32_t>key, high = <uint32_t>(key >> 32), m = <uint32_t>a[0].shape[1]
+    cdef Py_ssize_t n = a[0].shape[0], i
+    if n and consecutive(row, n):  # one long row vectorises better than short ones
+        drop(n * m, x, y, low + <uint32_t>row[0] * m, high, s[0])
+        return
+    for i in range(n):
+        drop(m, &x[i * m], &y[i * m], low + <uint32_t>row[i] * m, high, s[0])
 
 
-def dropout_backward(
-    const real[:, ::1] dy not None, const uint64_t[::1] step not None, real[:, ::1] dx not None, double rate, uint64_t seed
-):
-    expect_matrix("dropout_backward", "dx", dx.shape, dy.shape[0], dy.shape[1])
-    check("dropout_backward", dy.shape, step.shape[0], rate)
-    if dy.shape[0] and dy.shape[1]:
-        with nogil:
-            drop(dy.shape[0] * dy.shape[1], &dy[0, 0], &dx[0, 0], step[0], rate, seed)
+declare(kernels, "dropout", dropout[float], dropout[double])
+
+
+cdef void dropout_backward(const Array* a, const double* s, real* room) noexcept nogil:
+    dropout(a, s, room)
+
+
+declare(kernels, "dropout_backward", dropout_backward[float], dropout_backward[double])

@@ -5,15 +5,15 @@ C (n, m) = A (n, k) @ B (k, m) [+ bias (m)], C's rows contiguous, A and B with a
 A tile of C, `rows` x `vectors` registers, stays in registers while k runs: GCC keeps a fixed-size local array there as
 long as every bound is a constant, so `tile` is inlined once for each size. Row counts are shared out evenly (64 rows are
 4 tiles of 11 and 2 of 10, not 5 of 12 and a slow rest). A panel of B, as wide as the tile, is read in place where its rows
-are contiguous and near to each other, or else copied, zero-padded at the edge. So one inner loop serves the three
-products of a layer, all edges and all strides.
+are contiguous and near to each other, or else copied, one vector's columns after the other's. So one inner loop serves the
+three products of a layer, all edges and all strides.
 
 Large products are cut into blocks of A that fit the second-level cache and panels of B that fit the first. Where A's rows
 lie far apart (a wide layer) its block is copied row by row: strides of some kB fall into few cache sets and a memory page each.
-What is copied goes to the stack (one panel) or to room that each thread keeps once it has needed it.
+What is copied goes to `room`, the calling thread's scratch (kernel.pxd).
 
-Each element of C is summed in the order of k, cut at places that depend on k alone, whatever its neighbours: sharing rows or
-columns among threads changes no bit.
+Each element of C is one sum in the order of k, whatever its neighbours and wherever k is cut: sharing rows or columns among threads
+changes no bit.
 """
 
 from libc.string cimport memcpy
@@ -26,37 +26,53 @@ cdef extern from *:
     """
     /* rows x (2 vectors of `bytes`/2) accumulators: 24 of 32 registers, 12 of 16. */
     #if defined(__AVX512F__)
-      enum { FASTNN_ROWS = 12, FASTNN_BYTES = 128 };
+      enum { FASTNN_ROWS = 12, FASTNN_BYTES = 128, FASTNN_MASKS = 1 };
     #elif defined(__AVX__)
-      enum { FASTNN_ROWS = 6, FASTNN_BYTES = 64 };
+      enum { FASTNN_ROWS = 6, FASTNN_BYTES = 64, FASTNN_MASKS = 0 };
     #elif defined(__aarch64__)
-      enum { FASTNN_ROWS = 10, FASTNN_BYTES = 32 };
+      enum { FASTNN_ROWS = 10, FASTNN_BYTES = 32, FASTNN_MASKS = 0 };
     #else
-      enum { FASTNN_ROWS = 6, FASTNN_BYTES = 32 };
+      enum { FASTNN_ROWS = 6, FASTNN_BYTES = 32, FASTNN_MASKS = 0 };
     #endif
 
-    #if defined(_MSC_VER)
-      #define FASTNN_THREAD __declspec(thread)
-    #else
-      #define FASTNN_THREAD __thread
+    #if defined(__GNUC__) && !defined(__clang__)
+      #pragma GCC optimize("no-tree-loop-distribute-patterns")
     #endif
-    #include <stdlib.h>
-    /* Room that a thread keeps once it has needed it; NULL when there is no memory, and then blocks are read in place. */
-    static void* fastnn_scratch(size_t bytes) {
-        static FASTNN_THREAD void* room = NULL;
-        static FASTNN_THREAD size_t size = 0;
-        if (bytes > size) {
-            free(room);
-            room = malloc(bytes);
-            size = room ? bytes : 0;
+    #if defined(__GNUC__)
+      #define FASTNN_PREFETCH(address) __builtin_prefetch(address)
+      #define FASTNN_UNROLL _Pragma("GCC unroll 16")
+    #else
+      #define FASTNN_PREFETCH(address) ((void)0)
+      #define FASTNN_UNROLL
+    #endif
+
+    /* panel (k, one vector), its rows `width` apart = m transposed rows of b, the last one repeated. The inner loop has to be unrolled
+       before GCC vectorises, and then becomes permutations of whole vectors; stores with gaps don't, hence the square in between. */
+    #define FASTNN_TRANSPOSE(name, real) \\
+        static void name(Py_ssize_t k, Py_ssize_t m, const real* b, Py_ssize_t b_col, real* panel, Py_ssize_t width) { \\
+            enum { lanes = FASTNN_BYTES / 2 / sizeof(real) }; \\
+            real square[lanes * lanes]; \\
+            Py_ssize_t part = 0; \\
+            for (; part + lanes <= k; part += lanes) { \\
+                for (int p = 0; p < lanes; p++) \\
+                    FASTNN_UNROLL for (int j = 0; j < lanes; j++) \\
+                        square[p * lanes + j] = b[(j < m ? j : m - 1) * b_col + part + p]; \\
+                for (int p = 0; p < lanes; p++) \\
+                    for (int j = 0; j < lanes; j++) panel[(part + p) * width + j] = square[p * lanes + j]; \\
+            } \\
+            for (; part < k; part++) \\
+                for (int j = 0; j < lanes; j++) panel[part * width + j] = b[(j < m ? j : m - 1) * b_col + part]; \\
         }
-        return room;
-    }
+    FASTNN_TRANSPOSE(fastnn_transpose_float, float)
+    FASTNN_TRANSPOSE(fastnn_transpose_double, double)
     """
     enum:
         ROWS "FASTNN_ROWS"
         BYTES "FASTNN_BYTES"
-    void* scratch "fastnn_scratch"(size_t bytes) noexcept nogil
+        MASKS "FASTNN_MASKS"   # whether part of a vector is loaded and stored as quickly as a whole one
+    void prefetch "FASTNN_PREFETCH"(const void* address) noexcept nogil
+    void transpose_float "fastnn_transpose_float"(Py_ssize_t k, Py_ssize_t m, const float* b, Py_ssize_t b_col, float* panel, Py_ssize_t width) noexcept nogil
+    void transpose_double "fastnn_transpose_double"(Py_ssize_t k, Py_ssize_t m, const double* b, Py_ssize_t b_col, double* panel, Py_ssize_t width) noexcept nogil
 
 cdef enum:
     FLOATS = 32   # room for the widest tile's row in float32
@@ -65,7 +81,6 @@ cdef enum:
     NEAR = 512    # elements from one row of B to the next up to which it is read in place
     FAR = 512     # elements from one row or column of A to the next from which on blocks of it are copied,
     MANY = 256    # if at least this many columns of C share the copy
-    PART = 32     # rows of a panel transposed at a time: 4 kB, which stay in the first-level cache
     GROUP = 4     # panels of a far B copied at once
     GAP = 16      # elements between the rows of a copy, so that they don't all fall into the same cache sets
 
@@ -74,32 +89,33 @@ cdef inline inline_void tile(
     const int rows, const int width, Py_ssize_t k, const real* a, Py_ssize_t a_row, Py_ssize_t a_col,
     const real* b, Py_ssize_t b_row, real* c, Py_ssize_t c_row, bint add, const real* bias,
 ) noexcept nogil:
-    """c (rows, width) = [c +] a (rows, k) @ b (k, width) [+ bias]; rows and width are literals where it is called."""
-    cdef real[12][FLOATS] sums
-    cdef Py_ssize_t _
+    """c (rows, width) = (c or bias or 0) + a (rows, k) @ b (k, width); rows and width are literals where it is called."""
+    cdef real[12 * FLOATS] sums
     cdef int i, j
     cdef real x
     for i in range(rows):
-        for j in range(width):
-            sums[i][j] = 0
-    for _ in range(k):
+        if add:
+            for j in range(width):
+                sums[i * width + j] = c[i * c_row + j]
+        elif bias:
+            for j in range(width):
+                sums[i * width + j] = bias[j]
+        else:
+            for j in range(width):
+                sums[i * width + j] = 0
+    while True:
         for i in range(rows):
             x = a[i * a_row]
             for j in range(width):
-                sums[i][j] += x * b[j]
+                sums[i * width + j] += x * b[j]
         a += a_col
         b += b_row
-    if add:
-        for i in range(rows):
-            for j in range(width):
-                sums[i][j] += c[i * c_row + j]
-    if bias:
-        for i in range(rows):
-            for j in range(width):
-                sums[i][j] += bias[j]
+        k -= 1
+        if k <= 0:
+            break
     for i in range(rows):
         for j in range(width):
-            c[i * c_row + j] = sums[i][j]
+            c[i * c_row + j] = sums[i * width + j]
 
 
 cdef inline inline_void tile_of(
@@ -133,53 +149,51 @@ cdef inline inline_void tile_of(
         tile(12, width, k, a, a_row, a_col, b, b_row, c, c_row, add, bias)
 
 
-cdef inline void transpose(
-    Py_ssize_t k, Py_ssize_t m, const real* b, Py_ssize_t b_row, Py_ssize_t b_col, real* panel, Py_ssize_t width
-) noexcept nogil:
-    """panel (k, m) = b (k, m) of any strides, eight columns at a time: one store of eight entries takes half as long as eight."""
-    cdef Py_ssize_t p, j, q, part
-    for part in range((k + PART - 1) // PART):
-        for j in range(m // 8):
-            for p in range(part * PART, min(k, (part + 1) * PART)):
-                for q in range(8):
-                    panel[p * width + 8 * j + q] = b[p * b_row + (8 * j + q) * b_col]
-        for j in range(m - m % 8, m):
-            for p in range(part * PART, min(k, (part + 1) * PART)):
-                panel[p * width + j] = b[p * b_row + j * b_col]
-
-
 cdef inline void pack(
-    Py_ssize_t k, Py_ssize_t m, const real* b, Py_ssize_t b_row, Py_ssize_t b_col, real* panel, Py_ssize_t width
+    Py_ssize_t k, Py_ssize_t m, const real* b, Py_ssize_t b_row, Py_ssize_t b_col, real* panel, const int width
 ) noexcept nogil:
-    """panel (k, width) = b (k, m), zeros from column m on."""
-    cdef Py_ssize_t p, j
-    if b_col == 1:
-        for p in range(k):
-            for j in range(m):
+    """panel (k, width) = b (k, m); what fills up its columns from m on is never stored in C."""
+    cdef int lanes = BYTES // 2 // sizeof(real), j
+    cdef Py_ssize_t whole = 0, p
+    if b_row == 1 and b_col != 1:
+        for j in range(width // lanes):
+            transpose(k, m - j * lanes, b + j * lanes * b_col, b_col, panel + j * lanes, width)
+        return
+    if b_col == 1 and b_row > 0:  # rows of the panel's width as far as they end within b
+        whole = max(0, k - (width - m + b_row - 1) // b_row)
+        for p in range(whole):
+            for j in range(width):
                 panel[p * width + j] = b[p * b_row + j]
-    else:
-        transpose(k, m, b, b_row, b_col, panel, width)
-    if m < width:
-        for p in range(k):
-            for j in range(m, width):
-                panel[p * width + j] = 0
+    for p in range(whole, k):
+        for j in range(m):
+            panel[p * width + j] = b[p * b_row + j * b_col]
+        for j in range(m, width):
+            panel[p * width + j] = 0
 
 
-cdef inline void finish(
-    Py_ssize_t n, Py_ssize_t m, const real* edge, real* c, Py_ssize_t c_row, bint add, const real* bias, Py_ssize_t width
+cdef inline void transpose(
+    Py_ssize_t k, Py_ssize_t m, const real* b, Py_ssize_t b_col, real* panel, Py_ssize_t width
 ) noexcept nogil:
-    """The valid columns of a tile that hangs over the edge."""
-    cdef Py_ssize_t i, j
+    if real is float:
+        transpose_float(k, m, b, b_col, panel, width)
+    else:
+        transpose_double(k, m, b, b_col, panel, width)
+
+
+cdef inline void copy_edge(Py_ssize_t n, Py_ssize_t m, const real* a, Py_ssize_t a_row, real* c, Py_ssize_t c_row) noexcept nogil:
+    """c (n, m) = a, for m less than a tile's width."""
+    cdef Py_ssize_t lanes = BYTES // 2 // sizeof(real), i, j
+    cdef int v
     for i in range(n):
-        if add:
-            for j in range(m):
-                c[i * c_row + j] += edge[i * width + j]
+        if MASKS:
+            for v in range(2):
+                if v * lanes < m:
+                    for j in range(lanes):
+                        if j < m - v * lanes:
+                            c[i * c_row + v * lanes + j] = a[i * a_row + v * lanes + j]
         else:
             for j in range(m):
-                c[i * c_row + j] = edge[i * width + j]
-        if bias:
-            for j in range(m):
-                c[i * c_row + j] += bias[j]
+                c[i * c_row + j] = a[i * a_row + j]
 
 
 cdef inline void column(
@@ -188,48 +202,29 @@ cdef inline void column(
 ) noexcept nogil:
     """Columns [0, m) of C, m at most the tile's width, from a panel of B that is as wide as the tile."""
     cdef real[12 * FLOATS] edge
-    cdef Py_ssize_t width = BYTES // sizeof(real)
+    cdef real[FLOATS] edge_bias
+    cdef Py_ssize_t lanes = BYTES // 2 // sizeof(real), width = 2 * lanes
     cdef Py_ssize_t tiles = (n + ROWS - 1) // ROWS
     cdef Py_ssize_t t, rows, i = 0
-    if m <= width // 2:
-        width //= 2
+    if m < width:
+        if bias:
+            copy_edge(1, m, bias, 0, edge_bias, 0)
+            bias = edge_bias
+        if m <= lanes:
+            width = lanes
     for t in range(tiles):
         rows = (n - i) // (tiles - t)
-        if m == BYTES // sizeof(real):
+        if m == 2 * lanes:
             tile_of(rows, BYTES // sizeof(real), k, a + i * a_row, a_row, a_col, b, b_row, c + i * c_row, c_row, add, bias)
-        elif width == BYTES // sizeof(real):
-            tile_of(rows, BYTES // sizeof(real), k, a + i * a_row, a_row, a_col, b, b_row, edge, width, False, NULL)
-            finish(rows, m, edge, c + i * c_row, c_row, add, bias, width)
         else:
-            tile_of(rows, BYTES // 2 // sizeof(real), k, a + i * a_row, a_row, a_col, b, b_row, edge, width, False, NULL)
-            finish(rows, m, edge, c + i * c_row, c_row, add, bias, width)
+            if add:
+                copy_edge(rows, m, c + i * c_row, c_row, edge, width)
+            if width == lanes:
+                tile_of(rows, BYTES // 2 // sizeof(real), k, a + i * a_row, a_row, a_col, b, b_row, edge, width, add, bias)
+            else:
+                tile_of(rows, BYTES // sizeof(real), k, a + i * a_row, a_row, a_col, b, b_row, edge, width, add, bias)
+            copy_edge(rows, m, edge, width, c + i * c_row, c_row)
         i += rows
-
-
-cdef inline inline_void strip(
-    Py_ssize_t k, const real* a, Py_ssize_t a_col, const real* b, Py_ssize_t b_row, real* c, bint add, const real* bias
-) noexcept nogil:
-    """One row of C, as wide as eight vectors: with one row, a tile's two sums would wait for each other."""
-    cdef real[4 * FLOATS] sums
-    cdef Py_ssize_t _
-    cdef int j
-    cdef real x
-    for j in range(4 * BYTES // sizeof(real)):
-        sums[j] = 0
-    for _ in range(k):
-        x = a[0]
-        for j in range(4 * BYTES // sizeof(real)):
-            sums[j] += x * b[j]
-        a += a_col
-        b += b_row
-    if add:
-        for j in range(4 * BYTES // sizeof(real)):
-            sums[j] += c[j]
-    if bias:
-        for j in range(4 * BYTES // sizeof(real)):
-            sums[j] += bias[j]
-    for j in range(4 * BYTES // sizeof(real)):
-        c[j] = sums[j]
 
 
 cdef inline const real* gather(
@@ -252,30 +247,62 @@ cdef inline const real* gather(
 
 cdef inline void gemm(
     Py_ssize_t n, Py_ssize_t m, Py_ssize_t k, const real* a, Py_ssize_t a_row, Py_ssize_t a_col,
-    const real* b, Py_ssize_t b_row, Py_ssize_t b_col, real* c, Py_ssize_t c_row, const real* bias,
+    const real* b, Py_ssize_t b_row, Py_ssize_t b_col, real* c, Py_ssize_t c_row, const real* bias, real* room,
 ) noexcept nogil:
     """C (n, m) = A (n, k) @ B (k, m) + bias (m); bias may be NULL; C must not overlap the others."""
     cdef Py_ssize_t limit = BLOCK * 4 // sizeof(real)  # as many bytes for either dtype
-    cdef Py_ssize_t blocks = (n + limit - 1) // limit, parts = max(1, (k + DEPTH - 1) // DEPTH)
+    cdef Py_ssize_t blocks = (n + limit - 1) // limit, parts = (k + DEPTH - 1) // DEPTH
     cdef Py_ssize_t i = 0, p, rows, depth, block, part
     cdef bint far = m >= MANY and n > 3 * ROWS
     cdef bint far_a = far and (a_row == 1 or a_col == 1) and max(a_row, a_col) > FAR
-    cdef real* room = <real*>scratch((limit + GAP) * (DEPTH + GAP) * sizeof(real) + GROUP * DEPTH * BYTES) if far else NULL
-    cdef real* group = room + (limit + GAP) * (DEPTH + GAP) if room else NULL
+    cdef real* panel = room + (limit + GAP) * (DEPTH + GAP)
     cdef const real* block_a
-    cdef Py_ssize_t block_row, block_col
+    cdef Py_ssize_t block_row, block_col, j
+    if k == 0:
+        for i in range(n):
+            for j in range(m):
+                c[i * c_row + j] = bias[j] if bias else 0
+        return
     for block in range(blocks):
         rows = (n - i) // (blocks - block)
         p = 0
         for part in range(parts):
             depth = (k - p) // (parts - part)
             block_a, block_row, block_col = a + i * a_row + p * a_col, a_row, a_col
-            if room and far_a:
+            if far_a:
                 block_a = gather(rows, depth, block_a, &block_row, &block_col, room)
             multiply(rows, m, depth, block_a, block_row, block_col, b + p * b_row, b_row, b_col, c + i * c_row, c_row,
-                     part > 0, bias if part == parts - 1 else NULL, group)
+                     part > 0, bias, panel)
             p += depth
         i += rows
+
+
+cdef inline void multiply(
+    Py_ssize_t n, Py_ssize_t m, Py_ssize_t k, const real* a, Py_ssize_t a_row, Py_ssize_t a_col,
+    const real* b, Py_ssize_t b_row, Py_ssize_t b_col, real* c, Py_ssize_t c_row, bint add, const real* bias, real* panel,
+) noexcept nogil:
+    """C = (C or bias or 0) + A @ B for one block of at most BLOCK rows and a depth of at most DEPTH."""
+    cdef Py_ssize_t width = BYTES // sizeof(real), j = 0, columns, q
+    cdef bint far = b_col == 1 and b_row > NEAR and n > 3 * ROWS
+    while n == 1 and b_col == 1 and m - j >= 4 * width:
+        tile(1, 4 * BYTES // sizeof(real), k, a, a_row, a_col, b + j, b_row, c + j, c_row, add, bias + j if bias else NULL)
+        j += 4 * width
+    while far and m - j >= GROUP * width:
+        pack_group(k, GROUP, b + j, b_row, panel, width)
+        for q in range(GROUP):
+            column(n, width, k, a, a_row, a_col, panel + q * k * width, width, c + j, c_row, add, bias + j if bias else NULL)
+            j += width
+    while j < m:
+        columns = min(width, m - j)
+        if b_col == 1 and columns == width and not far:
+            column(n, columns, k, a, a_row, a_col, b + j, b_row, c + j, c_row, add, bias + j if bias else NULL)
+        elif columns > width // 2:
+            pack(k, columns, b + j * b_col, b_row, b_col, panel, BYTES // sizeof(real))
+            column(n, columns, k, a, a_row, a_col, panel, width, c + j, c_row, add, bias + j if bias else NULL)
+        else:
+            pack(k, columns, b + j * b_col, b_row, b_col, panel, BYTES // 2 // sizeof(real))
+            column(n, columns, k, a, a_row, a_col, panel, width // 2, c + j, c_row, add, bias + j if bias else NULL)
+        j += width
 
 
 cdef inline void pack_group(
@@ -285,31 +312,4 @@ cdef inline void pack_group(
     cdef Py_ssize_t p, q
     for p in range(k):
         for q in range(panels):
-            memcpy(group + (q * k + p) * width, b + p * b_row + q * width, width * sizeof(real))
-
-
-cdef inline void multiply(
-    Py_ssize_t n, Py_ssize_t m, Py_ssize_t k, const real* a, Py_ssize_t a_row, Py_ssize_t a_col,
-    const real* b, Py_ssize_t b_row, Py_ssize_t b_col, real* c, Py_ssize_t c_row, bint add, const real* bias, real* group,
-) noexcept nogil:
-    """C = [C +] A @ B [+ bias] for one block of at most BLOCK rows and a depth of at most DEPTH."""
-    cdef real[DEPTH * FLOATS] panel
-    cdef Py_ssize_t width = BYTES // sizeof(real), wide = 4 * width
-    cdef Py_ssize_t j = 0, columns, step, q
-    while n == 1 and b_col == 1 and m - j >= wide:
-        strip(k, a, a_col, b + j, b_row, c + j, add, bias + j if bias else NULL)
-        j += wide
-    while group and b_col == 1 and b_row > NEAR and n > 3 * ROWS and m - j >= GROUP * width:
-        pack_group(k, GROUP, b + j, b_row, group, width)
-        for q in range(GROUP):
-            column(n, width, k, a, a_row, a_col, group + q * k * width, width, c + j, c_row, add, bias + j if bias else NULL)
-            j += width
-    while j < m:
-        columns = min(width, m - j)
-        if b_col == 1 and columns == width and (b_row <= NEAR or n <= 3 * ROWS):
-            column(n, columns, k, a, a_row, a_col, b + j, b_row, c + j, c_row, add, bias + j if bias else NULL)
-        else:
-            step = width if columns > width // 2 else width // 2
-            pack(k, columns, b + j * b_col, b_row, b_col, panel, step)
-            column(n, columns, k, a, a_row, a_col, panel, step, c + j, c_row, add, bias + j if bias else NULL)
-        j += width
+            memcpy(group + (q * k + p) * width, b + p * b_row + q * width, BYTES)

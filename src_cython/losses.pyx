@@ -1,16 +1,18 @@
 """Losses that are a mean over the outputs, and their gradients, in one call."""
 
-from check cimport expect_matrix
-from loss cimport TILE, check_loss, clipped
+from kernel cimport Array, declare
+from loss cimport TILE, clipped
 from real cimport real
 from rows cimport row_sum
 from vmath cimport vabs, vexp, vlog, vlog1p, vlog1p_unit, vmax, vmin
+
+kernels = {}
 
 # Means over the outputs of a term that depends on one y and one t. A term function writes the terms and slopes of
 # `count` numbers; it is called through a pointer once a tile.
 
 cdef inline void weigh_rows(
-    const real *term, real *slope, const real *w, real *value, Py_ssize_t rows, Py_ssize_t m, real share
+    const real* term, real* slope, const real* w, real* value, Py_ssize_t rows, Py_ssize_t m, real share
 ) noexcept nogil:
     """Add each row's weighted terms to its value, and weigh its slopes; slope's rows are m apart, as term's are."""
     cdef Py_ssize_t r, k
@@ -28,16 +30,18 @@ cdef inline void weigh_rows(
 
 
 cdef void mean_of(
-    void (*terms)(const real *, const real *, real *, real *, Py_ssize_t, real) noexcept nogil,
+    void (*terms)(const real*, const real*, real*, real*, Py_ssize_t, real) noexcept nogil,
     real parameter,
-    const real[:, ::1] y,
-    const real[:, ::1] t,
-    const real[::1] w,
-    real[::1] value,
-    real[:, ::1] dy,
+    const Array* a,
+    real* term,
 ) noexcept nogil:
-    cdef real[TILE] term
-    cdef Py_ssize_t i, j, height, width, n = y.shape[0], m = y.shape[1]
+    """The weighted means and their gradients of `a`: y, t, w, value, dy; `term` is scratch."""
+    cdef const real* y = <const real*>a[0].data
+    cdef const real* t = <const real*>a[1].data
+    cdef const real* w = <const real*>a[2].data
+    cdef real* value = <real*>a[3].data
+    cdef real* dy = <real*>a[4].data
+    cdef Py_ssize_t i, j, height, width, n = a[0].shape[0], m = a[0].shape[1]
     cdef Py_ssize_t rows = max(TILE // m, 1) if m else 1, columns = min(m, TILE)
     cdef real share = <real>(1.0 / m) if m else 0
     for i in range(n):
@@ -48,33 +52,26 @@ cdef void mean_of(
         j = 0
         while j < m:
             width = min(columns, m - j)
-            terms(&y[i, j], &t[i, j], term, &dy[i, j], height * width, parameter)
-            weigh_rows(<const real *>term, &dy[i, j], &w[i], &value[i], height, width, share)
+            terms(y + i * m + j, t + i * m + j, term, dy + i * m + j, height * width, parameter)
+            weigh_rows(<const real*>term, dy + i * m + j, w + i, value + i, height, width, share)
             j += columns
         i += rows
 
 
-cdef void squared(const real *y, const real *t, real *term, real *slope, Py_ssize_t count, real unused) noexcept nogil:
+cdef void squared(const real* y, const real* t, real* term, real* slope, Py_ssize_t count, real unused) noexcept nogil:
     cdef Py_ssize_t k
     for k in range(count):
         slope[k] = 2 * (y[k] - t[k])
         term[k] = (y[k] - t[k]) * (y[k] - t[k])
 
 
-def mean_squared_error(
-    const real[:, ::1] y not None,
-    const real[:, ::1] t not None,
-    const real[::1] w not None,
-    real[::1] value not None,
-    real[:, ::1] dy not None,
-):
-    expect_matrix("mean_squared_error", "t", t.shape, y.shape[0], y.shape[1])
-    check_loss("mean_squared_error", y.shape[0], y.shape[1], w.shape[0], value.shape[0], dy.shape)
-    with nogil:
-        mean_of(squared[real], <real>0, y, t, w, value, dy)
+cdef void mean_squared_error(const Array* a, const double* s, real* room) noexcept nogil:
+    mean_of[real](squared[real], 0, a, room)
+
+declare(kernels, "mean_squared_error", mean_squared_error[float], mean_squared_error[double])
 
 
-cdef void absolute(const real *y, const real *t, real *term, real *slope, Py_ssize_t count, real unused) noexcept nogil:
+cdef void absolute(const real* y, const real* t, real* term, real* slope, Py_ssize_t count, real unused) noexcept nogil:
     cdef Py_ssize_t k
     cdef real d
     for k in range(count):
@@ -83,20 +80,13 @@ cdef void absolute(const real *y, const real *t, real *term, real *slope, Py_ssi
         term[k] = vabs(d)
 
 
-def mean_absolute_error(
-    const real[:, ::1] y not None,
-    const real[:, ::1] t not None,
-    const real[::1] w not None,
-    real[::1] value not None,
-    real[:, ::1] dy not None,
-):
-    expect_matrix("mean_absolute_error", "t", t.shape, y.shape[0], y.shape[1])
-    check_loss("mean_absolute_error", y.shape[0], y.shape[1], w.shape[0], value.shape[0], dy.shape)
-    with nogil:
-        mean_of(absolute[real], <real>0, y, t, w, value, dy)
+cdef void mean_absolute_error(const Array* a, const double* s, real* room) noexcept nogil:
+    mean_of[real](absolute[real], 0, a, room)
+
+declare(kernels, "mean_absolute_error", mean_absolute_error[float], mean_absolute_error[double])
 
 
-cdef void huber_terms(const real *y, const real *t, real *term, real *slope, Py_ssize_t count, real delta) noexcept nogil:
+cdef void huber_terms(const real* y, const real* t, real* term, real* slope, Py_ssize_t count, real delta) noexcept nogil:
     cdef Py_ssize_t k
     cdef real d, q
     for k in range(count):
@@ -106,21 +96,13 @@ cdef void huber_terms(const real *y, const real *t, real *term, real *slope, Py_
         term[k] = q * (vabs(d) - <real>0.5 * q)
 
 
-def huber(
-    const real[:, ::1] y not None,
-    const real[:, ::1] t not None,
-    const real[::1] w not None,
-    real[::1] value not None,
-    real[:, ::1] dy not None,
-    double delta,
-):
-    expect_matrix("huber", "t", t.shape, y.shape[0], y.shape[1])
-    check_loss("huber", y.shape[0], y.shape[1], w.shape[0], value.shape[0], dy.shape)
-    with nogil:
-        mean_of(huber_terms[real], <real>delta, y, t, w, value, dy)
+cdef void huber(const Array* a, const double* s, real* room) noexcept nogil:
+    mean_of[real](huber_terms[real], <real>s[0], a, room)
+
+declare(kernels, "huber", huber[float], huber[double])
 
 
-cdef void binary_terms(const real *y, const real *t, real *term, real *slope, Py_ssize_t count, real smoothing) noexcept nogil:
+cdef void binary_terms(const real* y, const real* t, real* term, real* slope, Py_ssize_t count, real smoothing) noexcept nogil:
     cdef Py_ssize_t k
     cdef real p, s, keep = 1 - smoothing, half = smoothing / 2
     for k in range(count):
@@ -133,21 +115,13 @@ cdef void binary_terms(const real *y, const real *t, real *term, real *slope, Py
         term[k] -= (1 - (t[k] * keep + half)) * vlog1p(-clipped(y[k]))
 
 
-def binary_crossentropy(
-    const real[:, ::1] y not None,
-    const real[:, ::1] t not None,
-    const real[::1] w not None,
-    real[::1] value not None,
-    real[:, ::1] dy not None,
-    double label_smoothing,
-):
-    expect_matrix("binary_crossentropy", "t", t.shape, y.shape[0], y.shape[1])
-    check_loss("binary_crossentropy", y.shape[0], y.shape[1], w.shape[0], value.shape[0], dy.shape)
-    with nogil:
-        mean_of(binary_terms[real], <real>label_smoothing, y, t, w, value, dy)
+cdef void binary_crossentropy(const Array* a, const double* s, real* room) noexcept nogil:
+    mean_of[real](binary_terms[real], <real>s[0], a, room)
+
+declare(kernels, "binary_crossentropy", binary_crossentropy[float], binary_crossentropy[double])
 
 
-cdef void binary_logit_terms(const real *y, const real *t, real *term, real *slope, Py_ssize_t count, real smoothing) noexcept nogil:
+cdef void binary_logit_terms(const real* y, const real* t, real* term, real* slope, Py_ssize_t count, real smoothing) noexcept nogil:
     cdef Py_ssize_t k
     cdef real e, s, against, size, keep = 1 - smoothing, half = smoothing / 2
     for k in range(count):
@@ -159,15 +133,7 @@ cdef void binary_logit_terms(const real *y, const real *t, real *term, real *slo
         term[k] = against * vabs(y[k]) + vlog1p_unit(e)
 
 
-def binary_crossentropy_from_logits(
-    const real[:, ::1] y not None,
-    const real[:, ::1] t not None,
-    const real[::1] w not None,
-    real[::1] value not None,
-    real[:, ::1] dy not None,
-    double label_smoothing,
-):
-    expect_matrix("binary_crossentropy_from_logits", "t", t.shape, y.shape[0], y.shape[1])
-    check_loss("binary_crossentropy_from_logits", y.shape[0], y.shape[1], w.shape[0], value.shape[0], dy.shape)
-    with nogil:
-        mean_of(binary_logit_terms[real], <real>label_smoothing, y, t, w, value, dy)
+cdef void binary_crossentropy_from_logits(const Array* a, const double* s, real* room) noexcept nogil:
+    mean_of[real](binary_logit_terms[real], <real>s[0], a, room)
+
+declare(kernels, "binary_crossentropy_from_logits", binary_crossentropy_from_logits[float], binary_crossentropy_from_logits[double])

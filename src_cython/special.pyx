@@ -1,35 +1,47 @@
 """The functions of vmath.pxd on vectors, so that tests can hold each of them to its accuracy."""
 
-from check cimport expect
+from inline cimport inline_void
+from kernel cimport Array, declare
 from real cimport real
 from vmath cimport verf, verfc, vexpm1, vlog, vlog1p
 
+kernels = {}
 
-cdef inline int apply(str op, real (*function)(real) noexcept nogil, const real[::1] x, real[::1] y) except -1:
-    """y = function(x); `function` is a constant wherever this is inlined."""
+
+cdef inline inline_void apply(real (*function)(real) noexcept nogil, const Array* arrays) noexcept nogil:
+    """y = function(x) on the vectors x, y; `function` is a constant wherever this is inlined."""
+    cdef const real* x = <const real*>arrays[0].data
+    cdef real* y = <real*>arrays[1].data
     cdef Py_ssize_t i
-    expect(op, "y", y.shape[0], x.shape[0], "entries")
-    with nogil:
-        for i in range(x.shape[0]):
-            y[i] = function(x[i])
-    return 0
+    for i in range(arrays[0].shape[0]):
+        y[i] = function(x[i])
 
 
-def erf(const real[::1] x not None, real[::1] y not None):
-    apply[real]("erf", verf[real], x, y)
+cdef void erf(const Array* a, const double* s, real* room) noexcept nogil:
+    apply[real](verf[real], a)
+
+declare(kernels, "erf", erf[float], erf[double])
 
 
-def erfc(const real[::1] x not None, real[::1] y not None):
-    apply[real]("erfc", verfc[real], x, y)
+cdef void erfc(const Array* a, const double* s, real* room) noexcept nogil:
+    apply[real](verfc[real], a)
+
+declare(kernels, "erfc", erfc[float], erfc[double])
 
 
-def expm1(const real[::1] x not None, real[::1] y not None):
-    apply[real]("expm1", vexpm1[real], x, y)
+cdef void expm1(const Array* a, const double* s, real* room) noexcept nogil:
+    apply[real](vexpm1[real], a)
+
+declare(kernels, "expm1", expm1[float], expm1[double])
 
 
-def log(const real[::1] x not None, real[::1] y not None):
-    apply[real]("log", vlog[real], x, y)
+cdef void log(const Array* a, const double* s, real* room) noexcept nogil:
+    apply[real](vlog[real], a)
+
+declare(kernels, "log", log[float], log[double])
 
 
-def log1p(const real[::1] x not None, real[::1] y not None):
-    apply[real]("log1p", vlog1p[real], x, y)
+cdef void log1p(const Array* a, const double* s, real* room) noexcept nogil:
+    apply[real](vlog1p[real], a)
+
+declare(kernels, "log1p", log1p[float], log1p[double])

@@ -21,7 +21,17 @@ cdef extern from *:
     static inline uint64_t fastnn_bits64(double x) { uint64_t i; memcpy(&i, &x, sizeof i); return i; }
     static inline float fastnn_float32(uint32_t i) { float x; memcpy(&x, &i, sizeof x); return x; }
     static inline double fastnn_float64(uint64_t i) { double x; memcpy(&x, &i, sizeof x); return x; }
+
+    #if defined(__AVX512F__)
+      enum { FASTNN_VECTOR = 64 };
+    #elif defined(__AVX2__)
+      enum { FASTNN_VECTOR = 32 };
+    #else
+      enum { FASTNN_VECTOR = 0 };
+    #endif
     """
+    enum:
+        VECTOR "FASTNN_VECTOR"   # bytes of the widest register whose entries can be masked, if any
     uint32_t fastnn_bits32(float x) noexcept nogil
     uint64_t fastnn_bits64(double x) noexcept nogil
     float fastnn_float32(uint32_t i) noexcept nogil
@@ -268,7 +278,8 @@ cdef inline real vlog1p_unit(real e) noexcept nogil:
 
     4 terms beyond 2 s, error 2^-27.7 (float32); 10 terms, 2^-59.4 (float64).
     """
-    cdef real s = e / (<real>2 + e)
+    cdef real twice = e / (<real>1 + <real>0.5 * e)
+    cdef real s = <real>0.5 * twice
     cdef real z = s * s
     cdef real tail
     if real is float:
@@ -278,7 +289,7 @@ cdef inline real vlog1p_unit(real e) noexcept nogil:
             z, 0.6666666666666630406, 0.4000000000015717306, 0.2857142854786106175, 0.2222222396935083056,
             poly4[real](z, 0.1818174393667695563, 0.1538655969912514362, 0.1330097625556710184, 0.1210606685984717702,
                         0.0834018005629842878 + z * 0.1701843935144490498))
-    return <real>2 * s + s * (z * tail)
+    return twice + s * (z * tail)
 
 
 cdef inline real vsoftplus(real x) noexcept nogil:

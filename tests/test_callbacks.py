@@ -122,8 +122,14 @@ def test_watching_batches(mode):
 
 
 def test_what_watches_training_batches():
-    for watcher in (callbacks.TerminateOnNaN(), callbacks.ModelCheckpoint("m", save_freq=3), callbacks.LambdaCallback(on_batch_end=print)):
+    for watcher in (callbacks.ModelCheckpoint("m", save_freq=3), callbacks.LambdaCallback(on_batch_end=print)):
         assert watcher.watches_batches("train") and not watcher.watches_batches("test")
+
+
+def test_what_needs_no_return_to_python_after_each_batch():
+    stopper = callbacks.TerminateOnNaN()
+    assert stopper.stops_at_nan and not stopper.watches_batches("train") and not callbacks.History().stops_at_nan
+    assert callbacks.CallbackList([callbacks.History(), stopper]).stops_at_nan and not callbacks.CallbackList().stops_at_nan
 
 
 def test_old_batch_hooks_are_called():
@@ -482,7 +488,7 @@ def test_one_line_an_epoch_without_a_terminal(verbose, capsys, monkeypatch):
     monkeypatch.setattr(progress, "perf_counter", lambda: next(now))
     bar = callbacks.ProgbarLogger()
     FakeModel().play(bar, [{"loss": 1.0, "val_loss": 2.0}, {"loss": 0.5, "val_loss": 1e-5}], steps=4, verbose=verbose)
-    assert not bar.watches_batches("train")
+    assert not bar.follows_batches("train")
     lines = capsys.readouterr().out.splitlines()
     assert [line.partition(" - ")[0] for line in lines] == ["Epoch 1/2", "Epoch 2/2"]
     assert lines[0].endswith("s 500ms/step - loss: 1.0000 - val_loss: 2.0000")
@@ -492,7 +498,7 @@ def test_one_line_an_epoch_without_a_terminal(verbose, capsys, monkeypatch):
 def test_bar_on_a_terminal(terminal, capsys):
     bar = callbacks.ProgbarLogger()
     FakeModel().play(bar, [{"loss": 1.0, "accuracy": 0.25}], batches=4, verbose=1)
-    assert bar.watches_batches("train")
+    assert bar.follows_batches("train") and not bar.watches_batches("train")
     head, *updates = capsys.readouterr().out.split("\r")
     assert head == "Epoch 1/1\n" and len(updates) == 5
     assert updates[0].startswith("1/4 [=====>..............] ETA ") and "loss: 0.5000" in updates[0]

@@ -4,14 +4,16 @@ import json
 
 import numpy as np
 import pytest
-from helpers import BACKENDS, samples
+from helpers import BACKENDS, compiled_only, samples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import fastnn
 from fastnn import activations, initializers, layers, regularizers
-from fastnn.backend import registry
+from fastnn.backend import Argument, registry
 from fastnn.layers.layer import layers as catalogue
+from fastnn.program import Program, Tensor
+from fastnn.samples import arguments as sample_arguments
 
 MAKE = {
     "Activation": lambda: layers.Activation("tanh"),
@@ -172,6 +174,47 @@ def test_dropout_seeds_itself_from_the_process_wide_generator():
     first = layers.Dropout(0.5).seed, layers.Dropout(0.5).seed
     fastnn.utils.set_random_seed(5)
     assert first == (layers.Dropout(0.5).seed, layers.Dropout(0.5).seed) and first[0] != first[1]
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (7, 10), (33, 65), (100, 3)], ids=str)
+@pytest.mark.parametrize("name", ["dropout", "dropout_backward"])
+def test_any_rows_of_a_batch_get_their_part_of_its_mask(name, shape):
+    x, rows = samples(*shape), np.arange(shape[0], dtype=np.int64)
+    whole, step, seed = np.empty(shape), np.array([2**63 + 5], np.uint64), np.array([2**64 - 1], np.uint64)
+    registry[name](x, rows, step, seed, whole, 0.4)
+    for row in (rows[:1], rows[3:], rows[5:20], rows[:0], rows[::2].copy(), np.random.default_rng(0).permutation(rows)):
+        y = np.empty((len(row), shape[1]))
+        registry[name](x[row], row, step, seed, y, 0.4)
+        np.testing.assert_array_equal(y, whole[row])
+
+
+def test_dropout_masks_stay_what_they_were():
+    """Models were trained with them: unit i is dropped where a hash of (seed, step, i) falls below the rate."""
+    x, y = np.ones((2, 16)), np.empty((2, 16))
+    registry["dropout"](x, np.arange(2, dtype=np.int64), np.array([3], np.uint64), np.array([12345], np.uint64), y, 0.5)
+    assert "".join("01"[int(v > 0)] for v in y.flat) == "00110000011100011101000110100001"
+
+
+@pytest.mark.parametrize("features", [(2**16,), (2**8, 2**8)])
+def test_dropout_refuses_more_units_than_its_masks_have(features):
+    x = Tensor(np.broadcast_to(np.float32(1), (2**16, *features)))
+    with pytest.raises(ValueError, match=r"'big': a mask has at most 2\*\*32 - 1 units, got 4294967296; use smaller batches"):
+        layers.Dropout(0.5, name="big").lower(Program(2**16, "float32", True, np.zeros(1, np.uint64)), x)
+
+
+@compiled_only
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("m", [1, 65, 96, 300, 777])
+@pytest.mark.parametrize("op", [op for op in registry.values() if op.family == "batch_normalization"], ids=lambda op: op.name)
+def test_batch_normalization_of_columns_cut_at_cache_lines_gives_the_same_bits(op, m, dtype):
+    given = sample_arguments(op, {"n": 70, "m": m}, dtype, np.random.default_rng(m))
+    for step in (64, 320):
+        expected, cut = ([v.copy() if isinstance(v, np.ndarray) else v for v in given] for _ in range(2))
+        op.compiled(*expected)
+        for start in range(0, m, step):
+            op.compiled(*(v[..., start : start + step] if isinstance(a, Argument) else v for a, v in zip(op.arguments, cut, strict=True)))
+        for a, e, c in zip(op.arguments, expected, cut, strict=True):
+            np.testing.assert_array_equal(c, e, err_msg=getattr(a, "name", a))
 
 
 @pytest.mark.parametrize(

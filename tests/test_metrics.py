@@ -4,10 +4,12 @@ import math
 
 import numpy as np
 import pytest
+from helpers import BACKENDS
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fastnn import metrics
+from fastnn import backend, metrics
+from fastnn.backend import Argument, registry
 from fastnn.configurable import snake_case
 from fastnn.metrics.metric import metrics as catalogue
 
@@ -407,3 +409,159 @@ def test_direction_tells_better_from_worse(name):
         catalogue.members[name]()(t, noisy),
     )
     assert good > bad if catalogue.members[name].direction == "max" else good < bad
+
+
+# ------------------------------------------------------------------------------- inside a compiled program
+
+OPS = [op for op in registry.values() if op.__module__.startswith("fastnn.metrics")]
+
+
+@pytest.fixture(params=BACKENDS)
+def each_backend(request):
+    with backend.use(request.param):
+        yield request.param
+
+
+class Recorded:
+    """Stands in for a program: keeps what is measured, and runs it on the first samples of a batch."""
+
+    def __init__(self):
+        self.calls = []
+
+    def measure(self, op, *arguments):
+        self.calls.append((op, arguments))
+
+    def run(self, samples):
+        for op, arguments in self.calls:
+            cut = [isinstance(a, Argument) and a.shape[0] == "n" for a in op.arguments]
+            op(*(v[:samples] if c else v for v, c in zip(arguments, cut, strict=True)))
+
+
+def as_lowered(name, dtype="float32"):
+    """A sample in the forms that a program's buffers have."""
+    t, y = sample(name)
+    return t if t.ndim == 1 else t.astype(dtype), y.astype(dtype)
+
+
+def lowered(one, t, y, w, batch):
+    """A program of `one` for batches of that size, and a function that runs a batch in it."""
+    program = Recorded()
+    buffers = [None if a is None else np.zeros((batch, *a.shape[1:]), a.dtype) for a in (t, y, w)]
+    assert one.lower(program, *buffers)
+
+    def run(rows):
+        for buffer, a in zip(buffers, (t, y, w), strict=True):
+            if a is not None:
+                buffer[: rows.stop - rows.start] = a[rows]
+        program.run(rows.stop - rows.start)
+
+    return run
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("name", JUDGES)
+def test_ops_do_what_update_state_does(name, dtype, weighted, each_backend):
+    t, y = as_lowered(name, dtype)
+    w = RNG.random(N).astype(dtype) if weighted else None
+    one, other = catalogue.members[name](), catalogue.members[name]()
+    run = lowered(one, t, y, w, 25)
+    for _ in range(2):
+        for rows in (slice(0, 25), slice(25, 50), slice(50, 50), slice(50, N)):
+            run(rows)
+            other.update_state(t[rows], y[rows], None if w is None else w[rows])
+            assert one.result() == pytest.approx(other.result(), rel=1e-12, nan_ok=True)
+        for each in (one, other):  # the program stays bound to the state
+            each.reset_state()
+
+
+def test_ops_take_the_constructor_s_arguments(each_backend):
+    t, y = as_lowered("BinaryAccuracy")
+    for one in (
+        metrics.BinaryAccuracy(threshold=0.2),
+        metrics.AUC(7, "PR", "majoring"),
+        metrics.AUC(thresholds=[0.9, 0.1], from_logits=True),
+        metrics.R2Score(None, 2),
+    ):
+        other = type(one).from_config(one.get_config())
+        lowered(one, t, y, None, N)(slice(0, N))
+        other.update_state(t, y)
+        np.testing.assert_allclose(one.result(), other.result(), rtol=1e-12)
+
+
+@pytest.mark.parametrize("name", catalogue.members)
+def test_targets_of_another_form_are_left_to_update_state(name):
+    program, one = Recorded(), catalogue.members[name]()
+    labels, matrix, y = np.zeros(5, np.int64), np.zeros((5, 3)), np.zeros((5, 3))
+    assert one.lower(program, labels, y, None) == (name == "SparseCategoricalAccuracy")
+    assert one.lower(program, matrix, y, None) == (name not in ("SparseCategoricalAccuracy", "Mean"))
+    assert not one.lower(program, np.zeros((5, 2)), y, None)
+
+
+def test_python_functions_and_own_update_states_are_not_lowered():
+    class Halved(metrics.MeanSquaredError):
+        def update_state(self, y_true, y_pred, sample_weight=None):
+            self.add(np.zeros(len(y_pred)), sample_weight)
+
+    class Renamed(metrics.MeanSquaredError):
+        pass
+
+    t, y = as_lowered("MeanSquaredError")
+    assert not metrics.get(lambda y_true, y_pred: 0.0).lower(Recorded(), t, y, None)
+    assert not Halved().lower(Recorded(), t, y, None)
+    assert Renamed().lower(Recorded(), t, y, None)
+
+
+def test_lowered_auc_says_in_the_result_what_update_state_refuses(each_backend):
+    for t, y, words in (([[0], [2]], [[0.5], [0.5]], "1 targets and 0 predictions"), ([[0], [1]], [[1.5], [-0.1]], "0 targets and 2")):
+        one = metrics.AUC()
+        lowered(one, np.float64(t), np.float64(y), None, 2)(slice(0, 2))
+        with pytest.raises(ValueError, match=words):
+            one.result()
+        one.reset_state()
+        assert one.result() == 0
+
+
+def test_infinite_logits():
+    assert metrics.AUC(from_logits=True)([0, 1, 0, 1], [-math.inf, math.inf, -5, 5]) == 1
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("m", [1, 2, 3, 15, 16, 40])
+def test_the_largest_output_is_numpy_s_argmax(m, dtype, each_backend):
+    """Of equals the first, and the first NaN before all numbers."""
+    rng = np.random.default_rng(m)
+    y, t = (rng.integers(0, 4, (400, m)).astype(dtype) for _ in range(2))
+    for a in (y, t):
+        a[100:][rng.random((300, m)) < 0.1] = np.nan
+        a[300:][rng.random((100, m)) < 0.5] = -np.inf
+    value = np.zeros(400)
+    registry["categorical_accuracy"](y, t, value)
+    np.testing.assert_array_equal(value, y.argmax(1) == t.argmax(1))
+    labels = np.where(rng.random(400) < 0.7, y.argmax(1), rng.integers(-1, m + 1, 400))
+    registry["sparse_categorical_accuracy"](y, labels, value)
+    np.testing.assert_array_equal(value, y.argmax(1) == labels)
+
+
+@pytest.mark.parametrize("op", OPS, ids=lambda op: op.name)
+def test_reductions_of_a_batch_have_the_same_bits_each_time(op, each_backend):
+    """Wherever the arrays lie in memory."""
+    t, y = as_lowered("AUC")
+    results = []
+    for shift in range(3):
+        known = {"y": y, "t": t, "truth": t, "w": y[:, 0] / 3, "value": y[:, 0].astype(float), "labels": np.zeros(N, np.int64)}
+        known |= {"edges": np.append(np.arange(1, 20) / 20, np.inf)}
+        arguments = []
+        for a in op.arguments:
+            given = known.get(a.name) if isinstance(a, Argument) and a.read else None
+            if isinstance(a, str):
+                arguments.append({"threshold": 0.5, "low": 0.0, "high": 1.0}[a])
+                continue
+            if given is None:
+                given = np.zeros([{"n": N, "m": 1, "k": 20}.get(s) or int(s) for s in a.shape])
+            memory = np.zeros(given.size + shift, given.dtype)
+            arguments.append(memory[shift:].reshape(given.shape))
+            arguments[-1][...] = given
+        op(*arguments)
+        results.append([v.tobytes() for a, v in zip(op.arguments, arguments, strict=True) if isinstance(a, Argument) and a.written])
+    assert results[0] == results[1] == results[2]

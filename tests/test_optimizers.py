@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fastnn import backend, optimizers
+from fastnn import backend, optimizers, samples
 from fastnn.backend import registry
 from fastnn.memory import ALIGNMENT
 from fastnn.optimizers import SGD, Adagrad, Adam, AdamW, Optimizer, RMSprop
-from fastnn.optimizers.schedules import ExponentialDecay, LearningRateSchedule
+from fastnn.optimizers.schedules import CosineDecay, ExponentialDecay, LearningRateSchedule
 
 OPS = [op for op in registry.values() if op.__module__.startswith("fastnn.optimizers")]
 MEMBERS = list(optimizers.optimizers.members.values())
@@ -203,6 +203,26 @@ def test_a_parameter_without_gradient_stays(member, each_backend):
     assert not p.any()
 
 
+@compiled_only
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("size", [16, 48, 64, 80, 240, 1008, 4112])
+@pytest.mark.parametrize("op", [op for op in OPS if op.split], ids=lambda op: op.name)
+def test_a_vector_cut_at_cache_lines_gives_the_same_bits(op, size, dtype):
+    """Threads share a flat vector in pieces of whole 64 entries; parameters fill whole 16."""
+    whole = samples.arguments(op, {"s": size}, dtype, np.random.default_rng(size))
+    for step in (64, 192):
+        cut, scalars = [a.copy() for a in whole[: len(op.arrays)]], whole[len(op.arrays) :]
+        expected = [a.copy() for a in cut]
+        op.compiled(*expected, *scalars)
+        for start in range(0, size, step):
+            op.compiled(*(a[start : start + step] for a in cut), *scalars)
+        assert [a.tobytes() for a in cut] == [a.tobytes() for a in expected]
+
+
+def test_what_works_entry_by_entry_may_be_cut():
+    assert [op.name for op in OPS if not op.split] == ["clip_by_norm"]
+
+
 # --------------------------------------------------------------------------------------------------- clipping
 
 
@@ -306,6 +326,34 @@ def test_a_schedule_gives_the_rate_and_stays_in_the_configuration():
         o.learning_rate = 0.3
     o.learning_rate = ExponentialDecay(0.4, 10, 0.5)
     assert o.learning_rate == pytest.approx(0.2)
+
+
+@pytest.mark.parametrize("learning_rate", [0.05, ExponentialDecay(0.05, 7, 0.5), CosineDecay(0.1, 5, warmup_target=0.3, warmup_steps=3)])
+@pytest.mark.parametrize(("member", "options"), OPTIONS, ids=lambda v: getattr(v, "__name__", None) or "-".join(v) or "plain")
+def test_the_table_of_scalars_holds_those_of_each_step(member, options, learning_rate):
+    o = member(learning_rate, **options)
+    o.iterations = 4
+    table = o.scalar_table(9)
+    assert table.dtype == np.float64 and table.flags.c_contiguous and table.shape == (9, len(o.op.scalars))
+    for row in table:
+        assert tuple(row) == o.scalars()
+        o.iterations += 1
+    assert o.scalar_table(0).shape == (0, len(o.op.scalars))
+
+
+def test_the_table_of_scalars_asks_a_schedule_once_a_step():
+    class Noted(LearningRateSchedule):
+        def __init__(self):
+            self.steps = []
+
+        def __call__(self, step):
+            self.steps.append(step)
+            return 0.1
+
+    o = SGD(Noted())
+    o.iterations = 3
+    o.scalar_table(4)
+    assert o._learning_rate.steps == [3, 4, 5, 6] and type(o._learning_rate.steps[0]) is int
 
 
 def test_own_schedules_work_and_plain_functions_are_refused():

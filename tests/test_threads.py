@@ -8,11 +8,11 @@ import pytest
 from helpers import CLASSES, assert_same_weights, compiled_only, labels, model_of, run_python, samples
 
 import fastnn
-from fastnn import layers, threads
+from fastnn import layers, regions
 from fastnn.backend import Argument, registry
 from fastnn.samples import arguments as sample_arguments
 
-SHARED = [op for op in registry.values() if op.split and op.compiled]
+SPLIT = [op for op in registry.values() if op.split and op.compiled]
 COUNTS = [1, 2, 3, 4]
 
 
@@ -26,31 +26,37 @@ def restored():
 
 @pytest.fixture
 def share_everything(monkeypatch):
-    """As if every call were large, and count those that are shared."""
-    shared = []
-    run_shared = threads.run_shared
-    monkeypatch.setattr(threads, "MINIMUM_WORK", 1)
-    monkeypatch.setattr(threads, "run_shared", lambda op, *rest: shared.append(op.name) or run_shared(op, *rest))
-    return shared
+    """As if every region were large: cut into a part a thread, updates into many."""
+    monkeypatch.setattr(regions, "SHARED_WORK", 1)
+    monkeypatch.setattr(regions, "PIECE", 64)
+    monkeypatch.setattr(regions, "UPDATED_BYTES", 1 << 10)
+
+
+def cut(op, arguments, start, stop, grain):
+    """The arguments of a call on positions `start` to `stop`, counted in grains, of the axis that the op is cut along."""
+    rows = slice(start * grain, None if stop is None else stop * grain)
+    return [
+        v[(slice(None),) * a.shape.index(op.split) + (rows,)] if isinstance(a, Argument) and op.split in a.shape else v
+        for a, v in zip(op.arguments, arguments, strict=True)
+    ]
 
 
 @compiled_only
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize("sizes", [(37, 19, 23), (2, 130, 65), (1, 1, 1), (129, 64, 3)], ids=str)
-@pytest.mark.parametrize("op", SHARED, ids=lambda op: op.name)
-def test_any_number_of_threads_gives_the_same_bits(op, sizes, dtype):
+@pytest.mark.parametrize("sizes", [(37, 19, 130), (2, 130, 65), (129, 64, 200)], ids=str)
+@pytest.mark.parametrize("op", SPLIT, ids=lambda op: op.name)
+def test_a_call_cut_in_parts_gives_the_same_bits(op, sizes, dtype):
+    """Vectors and columns are only ever cut at multiples of 64 entries, see `regions.GRAIN`; samples and a kernel's rows anywhere."""
     n, k, m = sizes
-    given = sample_arguments(op, {"n": n, "k": k, "m": m, "s": 7 * n}, dtype, np.random.default_rng(0))
+    grain = regions.GRAIN if op.split in ("s", "m") else 1
+    given = sample_arguments(op, {"n": n, "k": k, "m": m, "s": 16 * n}, dtype, np.random.default_rng(0))
     results = []
-    for count in COUNTS:
-        fastnn.set_num_threads(count)
+    for at in ([None], [1, None], [1, 2, None]):
         arguments = [a.copy() if isinstance(a, np.ndarray) else a for a in given]
-        threads.run_shared(op, op.compiled, tuple(arguments))
+        for start, stop in zip([0, *at], at, strict=False):
+            op.compiled(*cut(op, arguments, start, stop, grain))
         results.append([v.tobytes() for a, v in zip(op.arguments, arguments, strict=True) if isinstance(a, Argument) and a.written])
-    alone = [a.copy() if isinstance(a, np.ndarray) else a for a in given]
-    op.compiled(*alone)
-    results.append([v.tobytes() for a, v in zip(op.arguments, alone, strict=True) if isinstance(a, Argument) and a.written])
-    assert all(r == results[0] for r in results)
+    assert results[1] == results[0] and results[2] == results[0]
 
 
 def wide_classifier(dtype):
@@ -64,6 +70,7 @@ def wide_classifier(dtype):
         dtype=dtype,
         optimizer="adam",
         loss="sparse_categorical_crossentropy",
+        metrics=["accuracy"],
     )
 
 
@@ -76,30 +83,30 @@ def test_a_training_gives_the_same_bits(share_everything, dtype):
         with fastnn.backend.use("compiled"):
             model = wide_classifier(dtype)
             model.fit(samples(90, 37), labels(90), epochs=3, batch_size=32, verbose=0)
-        trained.append((model, model.history.history))
-        assert bool(share_everything) == (count > 1)
-    assert {"dense", "dense_backward_parameters", "dense_backward_input"} <= set(share_everything)
-    for model, history in trained[1:]:
+            trained.append((model, model.history.history, model.predict(samples(90, 37))))
+    for model, history, predicted in trained[1:]:
         assert history == trained[0][1]
         assert_same_weights(model, trained[0][0])
+        np.testing.assert_array_equal(predicted, trained[0][2])
 
 
 @compiled_only
-def test_an_error_in_a_thread_reaches_the_caller():
-    def fail(*arguments):
-        raise ValueError("from a slice")
+def test_large_regions_are_cut_into_a_part_a_thread(share_everything):
+    model = wide_classifier("float32")
+    model.fit(samples(90, 37), labels(90), batch_size=32, verbose=0)
+    program = next(lowered.program for _, lowered in model._programs.values() if lowered.program.training)
+    made = regions.regions(program, 3)
+    by_samples = [group for groups, shared in made if shared for group in groups if not group.length]
+    updated = [group for groups, _ in made for group in groups if len(group.nodes) == 2 and group.nodes[1].call.moving]
+    assert by_samples and all(group.block == 11 for group in by_samples)  # 32 samples on three threads
+    assert len(updated) == 3 and sum(group.block < group.length for group in updated) == 2
 
-    fastnn.set_num_threads(2)
-    op = registry["dense"]
-    with pytest.raises(ValueError, match="from a slice"):
-        threads.run_shared(op, fail, tuple(sample_arguments(op, {"n": 8, "k": 2, "m": 2}, "float64", np.random.default_rng(0))))
 
-
-def test_small_calls_stay_with_the_caller():
-    for op in registry.values():
-        given = tuple(sample_arguments(op, {"n": 32, "k": 64, "m": 64, "s": 5000}, "float32", np.random.default_rng(0)))
-        assert threads.work(op, given) < threads.MINIMUM_WORK
-        assert op.split or threads.work(op, given) == 0
+def test_small_regions_stay_with_the_caller():
+    model = model_of(lambda: layers.Dense(64, activation="relu"), lambda: layers.Dense(1), features=10, optimizer="adam", loss="mse")
+    model.fit(samples(32, 10), samples(32, 1), verbose=0)
+    program = next(lowered.program for _, lowered in model._programs.values())
+    assert not any(shared for _, shared in regions.regions(program, 2))
 
 
 @pytest.mark.parametrize("bad", [0, -1, 1.5, "2", None, True, np.float64(2)])
@@ -122,8 +129,9 @@ def test_the_environment_sets_the_number():
 FORK = """
 import os, warnings
 import numpy as np, fastnn
+import fastnn.regions
 warnings.simplefilter("ignore", DeprecationWarning)  # Python 3.12 warns of any fork beside threads
-fastnn.threads.MINIMUM_WORK = 1
+fastnn.regions.SHARED_WORK = 1
 fastnn.set_num_threads(3)
 model = fastnn.Sequential([fastnn.Input((40,)), fastnn.layers.Dense(30, activation="tanh"), fastnn.layers.Dense(5)])
 model.compile("sgd", "mse")

@@ -182,7 +182,9 @@ def test_shuffling_visits_every_sample_in_a_new_order_each_epoch():
     seen = []
     model = regressor(fastnn.optimizers.SGD(0.0))
     x = np.repeat(np.arange(SAMPLES)[:, None], 4, axis=1)
-    spy = callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: seen.append(model._lowered(1, True, True).x[0, 0]))
+    spy = callbacks.LambdaCallback(
+        on_train_batch_end=lambda batch, logs: seen.extend(lowered.x[0, 0] for _, lowered in model._programs.values())
+    )
     fit(model, x, Y, epochs=3, batch_size=1, callbacks=[spy])
     orders = np.reshape(seen, (3, SAMPLES))
     assert all(sorted(order) == list(range(SAMPLES)) for order in orders)

@@ -25,6 +25,7 @@ class Callback:
 
     model: Any = None
     params: dict[str, Any] = {}  # noqa: RUF012 (replaced, never changed)
+    stops_at_nan = False  # whether its batch hooks are to be called after a batch whose loss is no finite number
 
     def set_model(self, model: Any) -> None:
         """Called by the model before the first hook."""
@@ -41,6 +42,10 @@ class Callback:
         """
         both = ("on_batch_begin", "on_batch_end") if mode == "train" else ()
         return any(overrides(self, name) for name in (*both, f"on_{mode}_batch_begin", f"on_{mode}_batch_end"))
+
+    def follows_batches(self, mode: str) -> bool:
+        """Whether the batch hooks of `mode` are worth a call now and then, some twenty times a second: to show progress."""
+        return False
 
     def on_train_begin(self, logs: Logs = None) -> None:
         """Before the first epoch."""

@@ -67,6 +67,13 @@ class CallbackList(Callback):
     def watches_batches(self, mode: str) -> bool:
         return any(callback.watches_batches(mode) for callback in self.callbacks)
 
+    def follows_batches(self, mode: str) -> bool:
+        return any(callback.follows_batches(mode) for callback in self.callbacks)
+
+    @property
+    def stops_at_nan(self) -> bool:  # type: ignore[override]
+        return any(callback.stops_at_nan for callback in self.callbacks)
+
     def __iter__(self) -> Any:
         return iter(self.callbacks)
 

@@ -26,6 +26,9 @@ class ProgbarLogger(Callback):
         return 1 if given == "auto" else int(given)
 
     def watches_batches(self, mode: str) -> bool:
+        return False
+
+    def follows_batches(self, mode: str) -> bool:
         return self.verbose == 1 and is_live() and not (mode == "test" and self._in_fit)
 
     def _begin(self) -> None:

@@ -16,8 +16,13 @@ class TerminateOnNaN(Callback):
         Raise RuntimeError instead of stopping.
     """
 
+    stops_at_nan = True
+
     def __init__(self, raise_error: bool = False):
         self.raise_error = raise_error
+
+    def watches_batches(self, mode: str) -> bool:
+        return False  # the training returns by itself at a loss that isn't finite
 
     def on_batch_end(self, batch: int, logs: Logs = None) -> None:
         loss = (logs or {}).get("loss")

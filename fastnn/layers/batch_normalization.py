@@ -13,7 +13,10 @@ from fastnn.memory import aligned_zeros
 from fastnn.program import Program, Tensor
 
 
-@op("x (n, m), gamma (m), beta (m), moving_mean (m), moving_variance (m) -> y (n, m), mean (m), rstd (m), moving_mean, moving_variance")
+@op(
+    "x (n, m), gamma (m), beta (m), moving_mean (m), moving_variance (m) -> y (n, m), mean (m), rstd (m), moving_mean, moving_variance",
+    split="m",
+)
 def batch_norm(x, gamma, beta, moving_mean, moving_variance, y, mean, rstd, momentum, epsilon):
     """Normalise x's columns by their own mean and (biased) variance, and move the running moments towards these.
 
@@ -30,7 +33,7 @@ def batch_norm(x, gamma, beta, moving_mean, moving_variance, y, mean, rstd, mome
     moving_variance[...] = momentum * moving_variance + (1 - momentum) * variance
 
 
-@op("x (n, m), gamma (m), mean (m), rstd (m), dy (n, m) -> dx (n, m), dgamma (m), dbeta (m)", differentiable=False)
+@op("x (n, m), gamma (m), mean (m), rstd (m), dy (n, m) -> dx (n, m), dgamma (m), dbeta (m)", differentiable=False, split="m")
 def batch_norm_backward(x, gamma, mean, rstd, dy, dx, dgamma, dbeta):
     """Gradients through the batch's own moments; `dx` may be `dy`.
 
@@ -42,7 +45,7 @@ def batch_norm_backward(x, gamma, mean, rstd, dy, dx, dgamma, dbeta):
     dx[...] = gamma * rstd * (dy - (dbeta + h * dgamma) / len(x))
 
 
-@op("x (n, m), gamma (m), beta (m), moving_mean (m), moving_variance (m) -> y (n, m)", differentiable=False)
+@op("x (n, m), gamma (m), beta (m), moving_mean (m), moving_variance (m) -> y (n, m)", differentiable=False, split="m")
 def batch_norm_inference(x, gamma, beta, moving_mean, moving_variance, y, epsilon):
     """``y = gamma (x - moving_mean) / sqrt(moving_variance + epsilon) + beta``."""
     scale = gamma / np.sqrt(moving_variance + epsilon)

@@ -27,10 +27,15 @@ def dense_backward_input(dz, w, dx):
     np.matmul(dz, w.T, out=dx)
 
 
-@op("x (n, k), dz (n, m) -> dw (k, m), db (m)", differentiable=False, split="m")
-def dense_backward_parameters(x, dz, dw, db):
-    """``dw = x.T @ dz`` and ``db``, the sums of dz's columns."""
+@op("x (n, k), dz (n, m) -> dw (k, m)", differentiable=False, split="k")
+def dense_backward_kernel(x, dz, dw):
+    """``dw = x.T @ dz``."""
     np.matmul(x.T, dz, out=dw)
+
+
+@op("dz (n, m) -> db (m)", differentiable=False, split="m")
+def dense_backward_bias(dz, db):
+    """``db``, the sums of dz's columns."""
     np.sum(dz, axis=0, out=db)
 
 
@@ -98,9 +103,10 @@ class Dense(Layer):
     def lower(self, program: Program, x: Tensor) -> Tensor:
         z = program.tensor(*x.features[:-1], self.units)
         xr, zr, w = x.rows, z.rows, self.kernel
-        b, db = (self.bias.value, self.bias.grad) if self.bias else aligned_zeros((2, self.units), self.dtype)
-        program.forward(dense, xr.value, w.value, b, zr.value)
-        program.backward(dense_backward_parameters, xr.value, zr.grad, w.grad, db)
+        program.forward(dense, xr.value, w.value, self.bias.value if self.bias else aligned_zeros(self.units, self.dtype), zr.value)
+        program.backward(dense_backward_kernel, xr.value, zr.grad, w.grad)
+        if self.bias:
+            program.backward(dense_backward_bias, zr.grad, self.bias.grad)
         if x.grad is not None:
             program.backward(dense_backward_input, zr.grad, w.value, xr.grad)
         return lower_activation(self.activation, program, z)

@@ -32,27 +32,27 @@ def _mix(h: np.ndarray) -> np.ndarray:
     return h ^ (h >> 15)
 
 
-def _kept(size: int, step: int, rate: float, seed: int) -> np.ndarray:
-    """Which of `size` units stay, as booleans."""
-    if size >= 2**32:
-        raise ValueError(f"dropout: a mask has at most 2**32 - 1 units, got {size}; use smaller batches")
-    key = _splitmix(_splitmix(int(seed) & _WORD) ^ int(step))
-    index = np.arange(size, dtype=np.uint32)
-    random_bits = _mix(_mix(index + np.uint32(key & 0xFFFFFFFF)) ^ np.uint32(key >> 32))
+def _kept(units: np.ndarray, step: int, seed: int, rate: float) -> np.ndarray:
+    """Which of the units in these positions stay, as booleans."""
+    key = _splitmix(_splitmix(seed) ^ step)
+    random_bits = _mix(_mix(units + np.uint32(key & 0xFFFFFFFF)) ^ np.uint32(key >> 32))
     return random_bits >= int(rate * 2.0**32)
 
 
-@op("x (n, m), step (1) uint64 -> y (n, m)")
-def dropout(x, step, y, rate, seed):
-    """Set a share `rate` of x's units to zero and scale the rest by ``1 / (1 - rate)``; `y` may be `x`."""
-    kept = _kept(x.size, step[0], rate, seed).reshape(x.shape)
-    y[...] = np.where(kept, x * x.dtype.type(1 / (1 - rate)), 0)
+@op("x (n, m), row (n) int64, step (1) uint64, seed (1) uint64 -> y (n, m)", split="n")
+def dropout(x, row, step, seed, y, rate):
+    """Set a share `rate` of x's units to zero and scale the rest by ``1 / (1 - rate)``; `y` may be `x`.
+
+    `row` holds the rows' numbers in the batch, so that a part of it gets that part of its mask.
+    """
+    units = (row[:, None] * x.shape[1] + np.arange(x.shape[1])).astype(np.uint32)
+    y[...] = np.where(_kept(units, int(step[0]), int(seed[0]), rate), x * x.dtype.type(1 / (1 - rate)), 0)
 
 
-@op("dy (n, m), step (1) uint64 -> dx (n, m)", differentiable=False)
-def dropout_backward(dy, step, dx, rate, seed):
+@op("dy (n, m), row (n) int64, step (1) uint64, seed (1) uint64 -> dx (n, m)", differentiable=False, split="n")
+def dropout_backward(dy, row, step, seed, dx, rate):
     """The same mask and factor on the gradient."""
-    dropout.reference(dy, step, dx, rate, seed)
+    dropout.reference(dy, row, step, seed, dx, rate)
 
 
 @layers.register()
@@ -98,9 +98,12 @@ class Dropout(Layer):
     def lower(self, program: Program, x: Tensor) -> Tensor:
         if not program.training or self.rate == 0:
             return x
+        if x.value.size >= 2**32:
+            raise ValueError(f"layer {self.name!r}: a mask has at most 2**32 - 1 units, got {x.value.size}; use smaller batches")
         y = program.successor(x)
         xr, yr = x.rows, y.rows
-        program.forward(dropout, xr.value, program.step, yr.value, self.rate, self.seed)
+        mask = np.arange(len(xr.value), dtype=np.int64), program.step, np.array([self.seed], np.uint64)
+        program.forward(dropout, xr.value, *mask, yr.value, self.rate)
         if x.grad is not None:
-            program.backward(dropout_backward, yr.grad, program.step, xr.grad, self.rate, self.seed)
+            program.backward(dropout_backward, yr.grad, *mask, xr.grad, self.rate)
         return y

@@ -91,16 +91,19 @@ class CategoricalCrossentropy(Loss):
         check_each(t >= 0, t, f"{self.name} needs targets that are not negative")
 
 
-def _check_labels(name: str, labels: np.ndarray, m: int) -> None:
-    bad = (labels < 0) | (labels >= m)
-    if bad.any():
-        raise ValueError(f"{name}: label {labels[bad][0]} is not in [0, {m - 1}]")
+def _known(labels: np.ndarray, m: int) -> tuple[np.ndarray, np.ndarray]:
+    """Which labels lie in ``[0, m)``, and the labels with 0 for the others."""
+    known = (labels >= 0) & (labels < m)
+    return known, np.where(known, labels, 0)
 
 
 @loss_function(SPARSE)
 def sparse_categorical_crossentropy(y: np.ndarray, labels: np.ndarray, w: np.ndarray, value: np.ndarray, dy: np.ndarray) -> None:
-    """``-log(p[label])`` with ``p = clip(y / sum(y), 1e-7, 1 - 1e-7)``; the gradient is 0 where p was clipped."""
-    _check_labels("sparse_categorical_crossentropy", labels, y.shape[1])
+    """``-log(p[label])`` with ``p = clip(y / sum(y), 1e-7, 1 - 1e-7)``; the gradient is 0 where p was clipped.
+
+    A label outside ``[0, m)`` gives NaN in value and in its row of dy.
+    """
+    known, labels = _known(labels, y.shape[1])
     rows = np.arange(len(y))
     total = np.sum(y, axis=1)
     q = y[rows, labels] / total
@@ -109,19 +112,24 @@ def sparse_categorical_crossentropy(y: np.ndarray, labels: np.ndarray, w: np.nda
     pull = np.where((p == q) | np.isnan(q), w / total, 0.0)
     dy[:] = pull[:, None]
     dy[rows, labels] -= pull / p
+    value[~known] = dy[~known] = np.nan
 
 
 @sparse_categorical_crossentropy.fused_with("softmax")
 def sparse_categorical_crossentropy_from_logits(
     y: np.ndarray, labels: np.ndarray, w: np.ndarray, value: np.ndarray, dy: np.ndarray
 ) -> None:
-    """``log(sum(exp(z))) - z[label]`` with ``z = y - max(y)``; the gradient is ``softmax(y)`` less 1 at the label."""
-    _check_labels("sparse_categorical_crossentropy_from_logits", labels, y.shape[1])
+    """``log(sum(exp(z))) - z[label]`` with ``z = y - max(y)``; the gradient is ``softmax(y)`` less 1 at the label.
+
+    A label outside ``[0, m)`` gives NaN in value and in its row of dy.
+    """
+    known, labels = _known(labels, y.shape[1])
     rows = np.arange(len(y))
     z, probability, log_total = _softmax(y)
     value[:] = w * (log_total[:, 0] - z[rows, labels])
     probability[rows, labels] -= 1.0
     dy[:] = w[:, None] * probability
+    value[~known] = dy[~known] = np.nan
 
 
 @losses.register()

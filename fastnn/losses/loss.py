@@ -118,6 +118,8 @@ class LossFunction:
         y = np.ascontiguousarray(y, y.dtype if y.dtype in (np.float32, np.float64) else floatx())
         t, y = match_ranks(np.asarray(y_true), y, self.sparse, self.name)
         rows, m = y.shape[:-1], y.shape[-1]
+        if not m:
+            raise ValueError(f"{self.name}: y_pred must have at least one output, got shape {y.shape}")
         if self.sparse:
             return y.reshape(-1, m), integer_labels(t.reshape(-1), m, self.name), rows
         return y.reshape(-1, m), np.ascontiguousarray(t, y.dtype).reshape(-1, m), rows

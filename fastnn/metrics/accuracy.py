@@ -6,24 +6,18 @@ from typing import Any
 
 import numpy as np
 
-from fastnn.metrics.metric import RunningMean, Weights, aligned, metrics
+from fastnn.backend import op
+from fastnn.metrics.metric import Comparison, metrics
 
 
-class Matches(RunningMean):
-    """The mean of a yes or no a sample; subclasses write `matches`."""
-
-    direction = "max"
-
-    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Weights = None) -> None:
-        self.add(self.matches(y_true, y_pred), sample_weight)
-
-    def matches(self, y_true: Any, y_pred: Any) -> np.ndarray:
-        """Which predictions are right: bool, ``(n, ...)``."""
-        raise NotImplementedError
+@op("y (n, m), t (n, m) -> value (n) float64", differentiable=False, split="n")
+def accuracy(y: np.ndarray, t: np.ndarray, value: np.ndarray) -> None:
+    """The share of a sample's outputs that equal its targets."""
+    value[:] = np.mean(t == y, axis=1)
 
 
 @metrics.register("acc")
-class Accuracy(Matches):
+class Accuracy(Comparison):
     """How often predictions equal targets.
 
     In ``compile(metrics=["accuracy"])`` the name means the binary, categorical or sparse form, see :func:`resolve`.
@@ -33,13 +27,18 @@ class Accuracy(Matches):
     name : str, default "accuracy"
     """
 
-    def matches(self, y_true: Any, y_pred: Any) -> np.ndarray:
-        t, y = aligned(self, y_true, y_pred)
-        return t == y
+    op = accuracy
+    direction = "max"
+
+
+@op("y (n, m), truth (n, m) -> value (n) float64", differentiable=False, split="n")
+def binary_accuracy(y: np.ndarray, truth: np.ndarray, value: np.ndarray, threshold: float = 0.5) -> None:
+    """The share of a sample's outputs that are above `threshold` where the truth is 1, and not where it is 0."""
+    value[:] = np.mean(truth == (y > threshold), axis=1)
 
 
 @metrics.register()
-class BinaryAccuracy(Matches):
+class BinaryAccuracy(Comparison):
     """How often a probability lies on the side of the threshold that its label, 0 or 1, says.
 
     Parameters
@@ -54,19 +53,25 @@ class BinaryAccuracy(Matches):
         When `threshold` isn't inside (0, 1).
     """
 
+    op = binary_accuracy
+    direction = "max"
+
     def __init__(self, name: str | None = None, *, threshold: float = 0.5):
         super().__init__(name)
         if not 0 < threshold < 1:
             raise ValueError(f"BinaryAccuracy: threshold must lie between 0 and 1, got {threshold!r}")
         self.threshold = threshold
+        self.scalars = (float(threshold),)
 
-    def matches(self, y_true: Any, y_pred: Any) -> np.ndarray:
-        t, y = aligned(self, y_true, y_pred)
-        return t == (y > self.threshold)
+
+@op("y (n, m), t (n, m) -> value (n) float64", differentiable=False, split="n")
+def categorical_accuracy(y: np.ndarray, t: np.ndarray, value: np.ndarray) -> None:
+    """1 where the largest output stands where the largest target does, else 0; of equals the first counts, and NaN is the largest."""
+    value[:] = y.argmax(axis=1) == t.argmax(axis=1)
 
 
 @metrics.register()
-class CategoricalAccuracy(Matches):
+class CategoricalAccuracy(Comparison):
     """How often the largest prediction stands where the one-hot target is largest.
 
     Parameters
@@ -74,18 +79,27 @@ class CategoricalAccuracy(Matches):
     name : str, default "categorical_accuracy"
     """
 
-    def matches(self, y_true: Any, y_pred: Any) -> np.ndarray:
+    op = categorical_accuracy
+    direction = "max"
+
+    def in_rows(self, y_true: Any, y_pred: Any) -> tuple[np.ndarray, np.ndarray, int]:
         t, y = np.asarray(y_true), np.asarray(y_pred)
         if t.shape != y.shape or t.ndim < 2:
             raise ValueError(
                 f"{self.name}: y_true must be one-hot of the shape of y_pred {y.shape}, got {t.shape}; "
                 "use sparse_categorical_accuracy for integer labels"
             )
-        return t.argmax(axis=-1) == y.argmax(axis=-1)
+        return t.reshape(-1, t.shape[-1]), y.reshape(-1, y.shape[-1]), len(y)
+
+
+@op("y (n, m), labels (n) int64 -> value (n) float64", differentiable=False, split="n")
+def sparse_categorical_accuracy(y: np.ndarray, labels: np.ndarray, value: np.ndarray) -> None:
+    """1 where the largest output stands where the label says, else 0; of equals the first counts, and NaN is the largest."""
+    value[:] = y.argmax(axis=1) == labels
 
 
 @metrics.register()
-class SparseCategoricalAccuracy(Matches):
+class SparseCategoricalAccuracy(Comparison):
     """How often the largest prediction stands where the integer label says.
 
     Parameters
@@ -93,7 +107,10 @@ class SparseCategoricalAccuracy(Matches):
     name : str, default "sparse_categorical_accuracy"
     """
 
-    def matches(self, y_true: Any, y_pred: Any) -> np.ndarray:
+    op = sparse_categorical_accuracy
+    direction = "max"
+
+    def in_rows(self, y_true: Any, y_pred: Any) -> tuple[np.ndarray, np.ndarray, int]:
         t, y = np.asarray(y_true), np.asarray(y_pred)
         if t.ndim == y.ndim and t.shape[-1:] == (1,):
             t = t[..., 0]
@@ -102,4 +119,4 @@ class SparseCategoricalAccuracy(Matches):
                 f"{self.name}: y_true must hold one integer label a sample, {y.shape[:-1]} for y_pred {y.shape}, got {t.shape}; "
                 "use categorical_accuracy for one-hot targets"
             )
-        return t == y.argmax(axis=-1)
+        return t.reshape(-1), y.reshape(-1, y.shape[-1]), len(y)

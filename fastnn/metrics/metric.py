@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
+from fastnn.backend import Op, op
 from fastnn.configurable import Catalogue, Configurable, snake_case
+from fastnn.memory import aligned_zeros
+from fastnn.program import Program
 
 Weights = Any
 """One weight a sample, ``(n,)`` or ``(n, 1)``; None weighs every sample alike."""
@@ -35,6 +39,11 @@ class Metric(Configurable):
         self.name = snake_case(type(self).__name__) if name is None else name
         self.reset_state()
 
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if "update_state" in vars(cls) and "lower" not in vars(cls):  # the parent's ops would bypass it
+            cls.lower = Metric.lower  # type: ignore[method-assign]
+
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Weights = None) -> None:
         """Take in a batch.
 
@@ -57,8 +66,28 @@ class Metric(Configurable):
         raise NotImplementedError
 
     def reset_state(self) -> None:
-        """Forget all batches."""
+        """Forget all batches. What a program's ops write to is set to zero in place."""
         raise NotImplementedError
+
+    def lower(self, program: Program, t: np.ndarray, y: np.ndarray, w: np.ndarray | None) -> bool:
+        """Append the op calls that take in a batch as :meth:`update_state` does, where there are such ops.
+
+        Parameters
+        ----------
+        program : Program
+        t : ndarray (n, m), or (n,) int64
+            The buffer of targets, or of labels, as the loss takes them.
+        y : ndarray (n, m)
+            The buffer of predictions.
+        w : ndarray (n,) or None
+            The buffer of sample weights.
+
+        Returns
+        -------
+        bool
+            Whether that was done; otherwise `update_state` has to be called for each batch.
+        """
+        return False
 
     def __call__(self, y_true: Any, y_pred: Any, sample_weight: Weights = None) -> Any:
         """Take in a batch and give the value so far; see :meth:`update_state`."""
@@ -90,27 +119,87 @@ def aligned(metric: Metric, y_true: Any, y_pred: Any) -> tuple[np.ndarray, np.nd
     return t.reshape(longer), y.reshape(longer)
 
 
+@op("value (n) float64, w (n), sums (2) float64 -> sums (2) float64", differentiable=False)
+def accumulate(value: np.ndarray, w: np.ndarray, sums: np.ndarray) -> None:
+    """Add the weighted values of a batch's samples, and their weights, to those of the batches before."""
+    sums += np.sum(value * w), np.sum(w, dtype=np.float64)
+
+
 class RunningMean(Metric):
-    """The weighted mean of one value a sample; without data it is 0."""
+    """The weighted mean of one value a sample; without data it is 0.
+
+    Attributes
+    ----------
+    sums : ndarray (2,)
+        The weighted values' sum, and the weights'.
+    """
+
+    def __init__(self, name: str | None = None):
+        self.sums = np.zeros(2)
+        super().__init__(name)
 
     def reset_state(self) -> None:
-        self.total, self.count = 0.0, 0.0
+        self.sums[:] = 0
 
     def result(self) -> float:
-        return self.total / self.count if self.count else 0.0
+        return float(self.sums[0] / self.sums[1]) if self.sums[1] else 0.0
 
     def add(self, values: np.ndarray, sample_weight: Weights) -> None:
         """Take in `values` ``(n, ...)``; what lies beyond the first axis is averaged within its sample."""
         n = len(values)
         w = checked_weights(self, sample_weight, n)
-        if not values.size:
-            return
-        if w is None:
-            self.total += float(values.sum(dtype=np.float64)) * n / values.size
-            self.count += n
-        else:
-            self.total += float(w @ values.reshape(n, -1).mean(axis=1, dtype=np.float64))
-            self.count += float(w.sum())
+        if values.size:
+            accumulate.reference(values.reshape(n, -1).mean(axis=1, dtype=np.float64), np.ones(n) if w is None else w, self.sums)
+
+
+class Comparison(RunningMean):
+    """The mean of what an op makes of each sample's targets and predictions.
+
+    Attributes
+    ----------
+    op : Op
+        ``y (n, m), t (n, m) -> value (n) float64``, or with ``labels (n) int64`` for t. Set by each subclass.
+    scalars : tuple of float
+        What the op takes after its arrays.
+    """
+
+    op: Op
+    scalars: tuple[float, ...] = ()
+
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Weights = None) -> None:
+        t, y, samples = self.in_rows(y_true, y_pred)
+        w = checked_weights(self, sample_weight, samples)
+        if y.size:
+            value = np.zeros(len(y))
+            self.op.reference(y, t, value, *self.scalars)
+            self.add(value.reshape(samples, -1), w)
+
+    def in_rows(self, y_true: Any, y_pred: Any) -> tuple[np.ndarray, np.ndarray, int]:
+        """Targets and predictions as the op takes them, and how many samples they are: each may have several rows."""
+        t, y = aligned(self, y_true, y_pred)
+        return by_sample(t), by_sample(y), len(y)
+
+    def lower(self, program: Program, t: np.ndarray, y: np.ndarray, w: np.ndarray | None) -> bool:
+        labels = self.op.arrays[1].dtype == "int64"
+        if (t.dtype == np.int64) != labels or t.shape != (y.shape[:1] if labels else y.shape):
+            return False
+        value = aligned_zeros(len(y), np.float64)
+        program.measure(self.op, y, t, value, *self.scalars)
+        program.measure(accumulate, value, weights_of(y, w), self.sums)
+        return True
+
+
+def by_sample(a: np.ndarray) -> np.ndarray:
+    """A matrix ``(n, m)`` of one row a sample."""
+    return a.reshape(len(a), math.prod(a.shape[1:]))
+
+
+def weights_of(y: np.ndarray, w: np.ndarray | None) -> np.ndarray:
+    """The buffer of sample weights, or one of ones."""
+    if w is None:
+        w = aligned_zeros(len(y), y.dtype)
+        w += 1
+    return w
 
 
 @metrics.register()

@@ -8,16 +8,19 @@ from typing import Any
 
 import numpy as np
 
-from fastnn.metrics.metric import Metric, RunningMean, Weights, aligned, checked_weights, metrics
+from fastnn.backend import op
+from fastnn.metrics.metric import Comparison, Metric, Weights, aligned, by_sample, checked_weights, metrics, weights_of
+from fastnn.program import Program
 
 
-def _difference(metric: Metric, y_true: Any, y_pred: Any) -> np.ndarray:
-    t, y = aligned(metric, y_true, y_pred)
-    return np.subtract(y, t, dtype=np.float64)
+@op("y (n, m), t (n, m) -> value (n) float64", differentiable=False, split="n")
+def squared_error(y: np.ndarray, t: np.ndarray, value: np.ndarray) -> None:
+    """The mean of a sample's squared differences."""
+    value[:] = np.mean(np.square(np.subtract(y, t, dtype=np.float64)), axis=1)
 
 
 @metrics.register("mse", "MSE")
-class MeanSquaredError(RunningMean):
+class MeanSquaredError(Comparison):
     """The mean of squared differences.
 
     Parameters
@@ -25,15 +28,18 @@ class MeanSquaredError(RunningMean):
     name : str, default "mean_squared_error"
     """
 
+    op = squared_error
     direction = "min"
 
-    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Weights = None) -> None:
-        d = _difference(self, y_true, y_pred)
-        self.add(np.square(d, out=d), sample_weight)
+
+@op("y (n, m), t (n, m) -> value (n) float64", differentiable=False, split="n")
+def absolute_error(y: np.ndarray, t: np.ndarray, value: np.ndarray) -> None:
+    """The mean of a sample's absolute differences."""
+    value[:] = np.mean(np.abs(np.subtract(y, t, dtype=np.float64)), axis=1)
 
 
 @metrics.register("mae", "MAE")
-class MeanAbsoluteError(RunningMean):
+class MeanAbsoluteError(Comparison):
     """The mean of absolute differences.
 
     Parameters
@@ -41,11 +47,8 @@ class MeanAbsoluteError(RunningMean):
     name : str, default "mean_absolute_error"
     """
 
+    op = absolute_error
     direction = "min"
-
-    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Weights = None) -> None:
-        d = _difference(self, y_true, y_pred)
-        self.add(np.abs(d, out=d), sample_weight)
 
 
 @metrics.register("rmse", "RMSE")
@@ -61,13 +64,37 @@ class RootMeanSquaredError(MeanSquaredError):
         return math.sqrt(super().result())
 
 
+@op(
+    "y (n, m), t (n, m), w (n), counts (2) float64, moments (3, m) float64 -> counts (2) float64, moments (3, m) float64",
+    differentiable=False,
+)
+def accumulate_r2(y: np.ndarray, t: np.ndarray, w: np.ndarray, counts: np.ndarray, moments: np.ndarray) -> None:
+    """Combine a batch with those before: how many samples, their weight; the targets' mean, squares around it, squares missed.
+
+    References
+    ----------
+    T. F. Chan, G. H. Golub and R. J. LeVeque, "Algorithms for computing the sample variance", Amer. Statist. 37 (1983), eq. 2.1.
+    """
+    y, t, w = (a.astype(np.float64) for a in (y, t, w))
+    before, weight = counts[1], w.sum()
+    counts += len(y), weight
+    if not weight:
+        return
+    mean, total, residual = moments
+    centre = w @ t / weight
+    shift = centre - mean
+    mean += shift * (weight / counts[1])
+    total += w @ np.square(t - centre) + np.square(shift) * (before * weight / counts[1])
+    residual += w @ np.square(t - y)
+
+
 @metrics.register("r2", "R2")
 class R2Score(Metric):
     """The share of the targets' variance that predictions explain: ``1 - residual / total``.
 
-    The targets' sum of squares is combined from batch to batch around their running mean (Chan, Golub and LeVeque
-    1983, eq. 2.1), so that a large mean doesn't cancel it away. An output whose targets are all equal scores 1 when
-    the predictions are exact and 0 otherwise. Without data the score is nan.
+    The targets' sum of squares is combined from batch to batch around their running mean (:func:`accumulate_r2`), so that a large
+    mean doesn't cancel it away. An output whose targets are all equal scores 1 when the predictions are exact and 0 otherwise.
+    Without data the score is nan.
 
     Parameters
     ----------
@@ -93,57 +120,56 @@ class R2Score(Metric):
         if num_regressors < 0:
             raise ValueError(f"R2Score: num_regressors must not be negative, got {num_regressors!r}")
         self.class_aggregation, self.num_regressors = class_aggregation, num_regressors
+        self.counts, self.moments = np.zeros(2), np.zeros((3, 0))
         super().__init__(name)
 
     def reset_state(self) -> None:
-        self.samples, self.weight = 0, 0.0
-        self.mean: Any = 0.0
-        self.residual: Any = 0.0
-        self.total: Any = 0.0
+        self.counts[:] = 0
+        self.moments[:] = 0
+
+    def _begin(self, outputs: int) -> None:
+        """Make room for so many outputs, where there was data of another number or none."""
+        if self.moments.shape[1] != outputs:
+            if self.counts[0]:
+                raise ValueError(f"{self.name}: earlier batches had {self.moments.shape[1]} outputs, this one has {outputs}")
+            self.moments = np.zeros((3, outputs))
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Weights = None) -> None:
-        n = len(y_pred)
-        t, y = (a.reshape(n, math.prod(a.shape[1:])).astype(np.float64) for a in aligned(self, y_true, y_pred))
-        if np.size(self.mean) not in (1, t.shape[1]) and self.samples:
-            raise ValueError(f"{self.name}: earlier batches had {np.size(self.mean)} outputs, this one has {t.shape[1]}")
-        w = checked_weights(self, sample_weight, n)
-        w = np.ones(n) if w is None else w
-        self.samples += n
-        if w.any():
-            self._combine(t, y, w)
+        t, y = (by_sample(a) for a in aligned(self, y_true, y_pred))
+        w = checked_weights(self, sample_weight, len(y))
+        self._begin(y.shape[1])
+        accumulate_r2.reference(y, t, np.ones(len(y)) if w is None else w, self.counts, self.moments)
 
-    def _combine(self, t: np.ndarray, y: np.ndarray, w: np.ndarray) -> None:
-        weight = w.sum()
-        mean = w @ t / weight
-        delta, together = mean - self.mean, self.weight + weight
-        self.total = self.total + w @ np.square(t - mean) + np.square(delta) * (self.weight * weight / together)
-        self.residual = self.residual + w @ np.square(t - y)
-        self.mean = self.mean + delta * (weight / together)
-        self.weight = together
+    def lower(self, program: Program, t: np.ndarray, y: np.ndarray, w: np.ndarray | None) -> bool:
+        if t.shape != y.shape:
+            return False
+        self._begin(y.shape[1])
+        program.measure(accumulate_r2, y, t, weights_of(y, w), self.counts, self.moments)
+        return True
 
     def result(self) -> Any:
-        if not self.weight:
+        if not self.counts[1]:
             return math.nan
+        _, total, residual = self.moments
         with np.errstate(divide="ignore", invalid="ignore"):
-            constant = np.where(self.residual == 0, 1.0, 0.0)
-            scores = np.where(self.total == 0, constant, 1 - self.residual / self.total)
-        return self._adjusted(self._aggregated(scores))
+            scores = np.where(total == 0, np.where(residual == 0, 1.0, 0.0), 1 - residual / total)
+        return self._adjusted(self._aggregated(scores, total))
 
-    def _aggregated(self, scores: np.ndarray) -> Any:
+    def _aggregated(self, scores: np.ndarray, total: np.ndarray) -> Any:
         if self.class_aggregation is None:
             return scores
-        if self.class_aggregation == "uniform_average" or not np.any(self.total):
+        if self.class_aggregation == "uniform_average" or not np.any(total):
             return float(scores.mean())
-        return float(scores @ self.total / self.total.sum())
+        return float(scores @ total / total.sum())
 
     def _adjusted(self, score: Any) -> Any:
-        freedom = self.samples - self.num_regressors - 1
+        samples = int(self.counts[0])
+        freedom = samples - self.num_regressors - 1
         if self.num_regressors and freedom <= 0:
             warnings.warn(
-                f"{self.name}: {self.samples} samples are too few to adjust for {self.num_regressors} regressors; "
-                "the score is not adjusted",
+                f"{self.name}: {samples} samples are too few to adjust for {self.num_regressors} regressors; the score is not adjusted",
                 stacklevel=3,
             )
         elif self.num_regressors:
-            score = 1 - (1 - score) * (self.samples - 1) / freedom
+            score = 1 - (1 - score) * (samples - 1) / freedom
         return score

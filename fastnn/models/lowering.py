@@ -1,4 +1,4 @@
-"""Turning a built model, and its loss, into a Program."""
+"""Turning a built model into a Program, with its loss, metrics and optimizer."""
 
 from __future__ import annotations
 
@@ -7,48 +7,93 @@ from typing import Any
 
 import numpy as np
 
+from fastnn import executors
+from fastnn.batches import accumulate_loss, gather, gather_labels, share_equally, share_weights
 from fastnn.layers.layer import Layer
 from fastnn.losses import Loss
 from fastnn.memory import aligned_zeros
-from fastnn.program import Call, Program, Tensor, run
+from fastnn.models.data import Data
+from fastnn.models.scores import Scores
+from fastnn.optimizers.optimizer import Optimizer
+from fastnn.parameters import Arena
+from fastnn.program import Call, Program, Tensor
 from fastnn.regularizers import l1_l2_penalty
 
 
 class Lowered:
-    """A model bound to the buffers of one batch size: fill `x` (and `targets`, `weights`), run, read `output`.
+    """A model bound to the buffers of one batch size.
+
+    Without a loss: fill `x`, run the program forward, read `output`. With one: `feed` it the data and let `executor` run batches.
 
     Attributes
     ----------
     program : Program
     x, output : ndarray of shape (batch, ...)
-    targets : ndarray
-        What the loss compares with; None without a loss.
-    weights : ndarray of shape (batch,)
-        Each sample's share of the batch loss: its sample weight divided by what the loss's reduction divides by.
     """
 
     def __init__(self, layers: Iterable[Layer], features: tuple[int, ...], program: Program):
         self.program = program
         source = program.tensor(*features, needs_grad=False)
+        program.source = source
         self.x = source.value
         self._output = source
         for layer in layers:
             self._output = layer.lower(program, self._output)
         self.output = self._output.value
-        self.targets: np.ndarray | None = None
-        self._loss: list[Call] = []
-        self._penalties: list[Call] = []
-        self._penalty = aligned_zeros(1, program.dtype)
+        self._sources: dict[str, Call] = {}
+        self._executors: dict[Any, executors.Executor] = {}
+        self._fed: list[Any] = []
 
-    def add_loss(self, loss: Loss) -> None:
-        """Append the loss of the output: value, and in training the gradient."""
+    def add_loss(self, loss: Loss, layers: Iterable[Layer], scores: Scores, weighted: bool) -> None:
+        """Append the gathering of a batch, its loss with the layers' penalties, in training the gradients, and its scores.
+
+        Parameters
+        ----------
+        loss : Loss
+        layers : iterable of Layer
+        scores : Scores
+            Where loss and metrics are summed up.
+        weighted : bool
+            Whether samples have weights.
+        """
+        program, size = self.program, self.program.batch_size
         output, (op, scalars) = self._loss_input(loss)
-        rows = output.rows
-        n = len(rows.value)
-        self.targets = np.zeros(n, np.int64) if loss.function.sparse else aligned_zeros(rows.value.shape, self.program.dtype)
-        self.weights, self._losses = aligned_zeros(n, self.program.dtype), aligned_zeros(n, self.program.dtype)
-        gradient = np.empty_like(rows.value) if rows.grad is None else rows.grad
-        self._loss.append(self.program.call(op, rows.value, self.targets, self.weights, self._losses, gradient, *scalars))
+        x, y = _matrix(self.x), output.value
+        self._gather("x", gather, np.zeros((0, x.shape[1]), x.dtype), x)
+        if loss.function.sparse:
+            targets: np.ndarray = np.zeros(size, np.int64)
+            self._gather("y", gather_labels, np.zeros(0, np.int64), targets)
+        else:
+            targets = aligned_zeros(y.shape, program.dtype)
+            self._gather("y", gather, np.zeros((0, y.shape[1]), y.dtype), targets)
+        w, weights = self._weights(loss, weighted)
+        losses, gradient = aligned_zeros(size, program.dtype), aligned_zeros(y.shape, program.dtype) if output.grad is None else output.grad
+        program.measure(op, y, targets, w, losses, gradient, *scalars)
+        penalty = aligned_zeros(1, program.dtype)
+        self._add_penalties(layers, penalty)
+        program.finish(accumulate_loss, losses, penalty, scores.sums, scores.batch)
+        scores.lower(program, targets, self.output, weights)
+
+    def _gather(self, name: str, op: Any, nothing: np.ndarray, buffer: np.ndarray) -> None:
+        self._sources[name] = self.program.load(op, nothing, self.program.index, buffer)
+
+    def _weights(self, loss: Loss, weighted: bool) -> tuple[np.ndarray, np.ndarray | None]:
+        """The buffer that the loss op reads, each sample's share of the batch's loss, and that of plain sample weights."""
+        program, dtype = self.program, self.program.dtype
+        mean = loss.batch_scale(2) != 1
+        w = aligned_zeros(program.batch_size, dtype)
+        if not weighted:
+            if mean:
+                program.load(share_equally, program.count, w)
+            else:
+                w += 1
+            return w, None
+        weights = aligned_zeros(program.batch_size, dtype)
+        self._gather("weights", gather, np.zeros((0, 1), dtype), weights[:, None])
+        if not mean:
+            return weights, weights
+        program.load(share_weights, weights, program.count, w)
+        return w, weights
 
     def _loss_input(self, loss: Loss) -> tuple[Tensor, tuple[Any, tuple[Any, ...]]]:
         """The logits and the fused op where the output is the activation that `loss` fuses with, else the output."""
@@ -59,19 +104,47 @@ class Lowered:
         self.program.drop(source.backward)
         return source.logits, fused
 
-    def add_penalties(self, layers: Iterable[Layer]) -> None:
+    def _add_penalties(self, layers: Iterable[Layer], penalty: np.ndarray) -> None:
         """Append the regularizers of all layers: to the loss, and in training to the gradients."""
         for parameter in (p for layer in layers for p in layer.trainable_weights if p.regularizer):
             p = parameter.value.reshape(-1)
             g = parameter.grad.reshape(-1) if self.program.training else np.empty_like(p)
-            scalars = parameter.regularizer.l1, parameter.regularizer.l2
-            self._penalties.append(self.program.call(l1_l2_penalty, p, g, self._penalty, *scalars))
+            self.program.finish(l1_l2_penalty, p, g, penalty, parameter.regularizer.l1, parameter.regularizer.l2)
 
-    def run(self) -> float:
-        """Forward, loss and, in training, backward; the batch's loss with its penalties."""
-        self.program.run_forward()
-        run(self._loss)
-        self.program.run_backward()
-        self._penalty[0] = 0
-        run(self._penalties)
-        return float(self._losses.sum(dtype=np.float64)) + float(self._penalty[0])
+    def add_update(self, optimizer: Optimizer, arena: Arena) -> None:
+        """Append the optimizer's clipping and its step."""
+        p, g = arena.values.data, arena.gradients.data
+        for clip, arguments in optimizer.clipping(g, arena.gradients.views):
+            self.program.finish(clip, *arguments)
+        self.program.update(optimizer.op, p, g, *optimizer.slots.values(), pieces=arena.values.pieces)
+
+    def release(self) -> None:
+        """Forget the data: a model keeps no one's arrays alive."""
+        for call in self._sources.values() if self._fed else ():
+            self._fed[0].feed(call, call.arguments[0][:0].copy())
+        self._fed = []
+
+    @property
+    def executor(self) -> executors.Executor:
+        """What runs the program on the current backend."""
+        kind = executors.kind()
+        if kind not in self._executors:
+            self._executors[kind] = executors.executor(self.program)
+            self._fed = []
+        return self._executors[kind]
+
+    def feed(self, data: Data) -> executors.Executor:
+        """Let batches be gathered from `data`, and return what runs them."""
+        executor = self.executor
+        given = [executor, data.x, data.y, data.weights]
+        if any(a is not b for a, b in zip(given, self._fed, strict=False)) or not self._fed:
+            executor.feed(self._sources["x"], _matrix(data.x))
+            executor.feed(self._sources["y"], data.y)
+            if data.weights is not None:
+                executor.feed(self._sources["weights"], data.weights[:, None])
+            self._fed = given
+        return executor
+
+
+def _matrix(x: np.ndarray) -> np.ndarray:
+    return x.reshape(len(x), -1) if x.ndim > 1 else x[:, None]

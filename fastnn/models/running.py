@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import threading
 import weakref
@@ -10,10 +11,11 @@ from typing import Any
 
 import numpy as np
 
+from fastnn import backend
 from fastnn.arrays import as_samples, positive_integer
 from fastnn.callbacks import CallbackList
-from fastnn.losses import Loss
 from fastnn.models.lowering import Lowered
+from fastnn.models.predictor import frozen, predictor
 from fastnn.models.stack import Stack
 from fastnn.parameters import Arena, Parameter
 from fastnn.program import Program
@@ -39,11 +41,10 @@ if hasattr(os, "register_at_fork"):
 class Runner(Stack):
     """A stack with programs bound to buffers; `predict` and calling it need no more."""
 
-    loss: Loss | None = None
-
     def __init__(self, *arguments: Any):
         self._arena: Arena | None = None
         self._programs: OrderedDict[Any, tuple[int, Lowered]] = OrderedDict()
+        self._predictors: dict[Any, tuple[int, Any]] = {}
         self._step = np.zeros(1, np.uint64)
         self._renew_lock()
         super().__init__(*arguments)
@@ -55,10 +56,11 @@ class Runner(Stack):
 
     def _changed(self) -> None:
         self._programs.clear()
+        self._predictors.clear()
 
-    def _lowered(self, batch_size: int, training: bool, with_loss: bool) -> Lowered:
+    def _lowered(self, batch_size: int, training: bool, *more: Any) -> Lowered:
         """The model bound to buffers for `batch_size` samples; kept, and made again when parameters may have moved."""
-        key = batch_size, training, with_loss
+        key = batch_size, training, *more
         moves, lowered = self._programs.get(key, (-1, None))
         if lowered is None or moves != Parameter.moves:
             lowered = self._lower(*key)
@@ -68,14 +70,10 @@ class Runner(Stack):
             self._programs.popitem(last=False)
         return lowered
 
-    def _lower(self, batch_size: int, training: bool, with_loss: bool) -> Lowered:
+    def _lower(self, batch_size: int, training: bool) -> Lowered:
         if training:
             self._ensure_arena()
-        lowered = Lowered(self.layers, self._require_built(), Program(batch_size, self.dtype, training, self._step))
-        if with_loss:
-            lowered.add_loss(self.loss)
-            lowered.add_penalties(self.layers)
-        return lowered
+        return Lowered(self.layers, self._require_built(), Program(batch_size, self.dtype, training, self._step))
 
     def __call__(self, x: Any, training: bool = False) -> np.ndarray:
         """The model's output for a batch, as an array of the caller's own.
@@ -91,15 +89,61 @@ class Runner(Stack):
         ValueError
             When x has another shape than the model expects.
         """
+        if not training or len(x) == 0:
+            given = x if self.built else self._samples(x)
+            return self._predictor()(given)
         samples = self._samples(x)
-        if not training or len(samples) == 0:
-            return self._outputs(samples)
         with self._buffers:
-            lowered = self._lowered(len(samples), True, False)
+            lowered = self._lowered(len(samples), True)
             self._step += 1
             lowered.x[...] = samples
             lowered.program.run_forward()
             return lowered.output.copy()
+
+    def _predictor(self, batch_size: int | None = None) -> Any:
+        """What computes outputs, bound to the parameters where they are now."""
+        moves, predict = self._predictors.get((batch_size, backend.current()), (-1, None))
+        if predict is None or moves != Parameter.moves:
+            predict = predictor(self.layers, self._require_built(), self.dtype, self._samples, batch_size)
+            if len(self._predictors) >= KEPT_PROGRAMS:
+                self._predictors.clear()
+            self._predictors[batch_size, backend.current()] = Parameter.moves, predict
+        return predict
+
+    def freeze(self, batch_size: int | None = None) -> Any:
+        """The model as it is now, bound for inference: a function ``f(x)``, or ``f(x, out=y)``, of samples.
+
+        It has its own copy of the parameters, so later training doesn't change it; batch normalization is folded into the
+        dense layer before it, and dropout is gone. Any number of threads may call it at the same time. With `out` given, a
+        call allocates nothing.
+
+        Parameters
+        ----------
+        batch_size : int, optional
+            Samples computed at a time: it bounds the memory, not the number of samples in a call.
+
+        Returns
+        -------
+        Predictor
+
+        Raises
+        ------
+        ValueError
+            When the model isn't built.
+
+        Examples
+        --------
+        >>> import fastnn, numpy as np
+        >>> model = fastnn.Sequential([fastnn.Input((4,)), fastnn.layers.Dense(3, activation="softmax")])
+        >>> f = model.freeze()
+        >>> f(np.zeros((2, 4), "float32"))
+        array([[0.33333334, 0.33333334, 0.33333334],
+               [0.33333334, 0.33333334, 0.33333334]], dtype=float32)
+        """
+        features = self._require_built()
+        size = None if batch_size is None else positive_integer("batch_size", batch_size)
+        convert = functools.partial(as_samples, features=features, dtype=self.dtype)
+        return predictor(frozen(self.layers), features, self.dtype, convert, size)
 
     def _samples(self, x: Any) -> np.ndarray:
         """Bring x into the model's dtype and shape, building the model from it when that has not happened."""
@@ -116,7 +160,7 @@ class Runner(Stack):
 
     def __getstate__(self) -> dict[str, Any]:
         """For copies and pickles, which would cut the views into the arena: it and the programs are made again when needed."""
-        return {**self.__dict__, "_arena": None, "_programs": OrderedDict(), "_buffers": None}
+        return {**self.__dict__, "_arena": None, "_programs": OrderedDict(), "_predictors": {}, "_buffers": None}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
@@ -138,38 +182,21 @@ class Runner(Stack):
         -------
         ndarray of shape (n, ...)
         """
-        samples = self._samples(x)
-        size = positive_integer("batch_size", INFERENCE_BATCH if batch_size is None else batch_size)
+        size = None if batch_size is None else positive_integer("batch_size", batch_size)
         if callbacks is None:
-            return self._outputs(samples, size)
+            given = x if self.built else self._samples(x)
+            return self._predictor(size)(given)
+        samples = self._samples(x)
         hooks = CallbackList(callbacks, model=self)
         hooks.on_predict_begin()
-        out = self._outputs(samples, size, hooks)
+        out = np.empty((len(samples), *self.output_shape[1:]), self.dtype)
+        for step, start in enumerate(range(0, len(samples), size or INFERENCE_BATCH)):
+            rows = slice(start, start + (size or INFERENCE_BATCH))
+            hooks.on_predict_batch_begin(step)
+            out[rows] = self._predictor(size)(samples[rows])
+            hooks.on_predict_batch_end(step, {"outputs": out[rows]})
         hooks.on_predict_end()
         return out
-
-    def _outputs(self, samples: np.ndarray, size: int = INFERENCE_BATCH, hooks: CallbackList | None = None) -> np.ndarray:
-        """The outputs, computed `size` samples at a time, so that the buffers stay small."""
-        if hooks is None and 0 < len(samples) <= size:
-            with self._buffers:
-                return self._output(samples).copy()
-        out = np.empty((len(samples), *self.output_shape[1:]), self.dtype)
-        for step, start in enumerate(range(0, len(samples), size)):
-            rows = slice(start, min(start + size, len(samples)))
-            if hooks:
-                hooks.on_predict_batch_begin(step)
-            with self._buffers:
-                out[rows] = self._output(samples[rows])
-            if hooks:
-                hooks.on_predict_batch_end(step, {"outputs": out[rows]})
-        return out
-
-    def _output(self, samples: np.ndarray) -> np.ndarray:
-        """The output of one chunk, in a buffer that the next call overwrites; the caller holds the lock while it reads."""
-        lowered = self._lowered(len(samples), False, False)
-        lowered.x[...] = samples
-        lowered.program.run_forward()
-        return lowered.output
 
     def predict_on_batch(self, x: Any) -> np.ndarray:
         """The model's outputs for one batch."""

@@ -1,4 +1,4 @@
-"""Loss and metrics of a pass over data, accumulated batch by batch."""
+"""Loss and metrics of a pass over data, summed up batch by batch inside the program, those written in Python after each batch."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import numpy as np
 from fastnn import metrics as metrics_
 from fastnn.configurable import Configurable, serialize
 from fastnn.models.data import Data
+from fastnn.program import Program
 
 
 class Scores:
@@ -25,6 +26,10 @@ class Scores:
     ----------
     names : list of str
         The metrics' names, in order.
+    sums : ndarray of shape (2,), float64
+        The losses of all batches, each times its number of samples, and the number of all samples.
+    batch : ndarray of shape (1,), float64
+        The last batch's loss.
     """
 
     def __init__(self, metrics: Any = None, weighted_metrics: Any = None):
@@ -34,7 +39,8 @@ class Scores:
             raise ValueError(f"metrics need different names, and none may be 'loss', got {self.names}")
         self._metrics: list[Any] = []
         self._shapes: tuple[Any, Any] | None = None
-        self.reset()
+        self._python: list[tuple[Any, bool]] = []
+        self.sums, self.batch = np.zeros(2), np.zeros(1)
 
     def _distinct_names(self) -> list[str]:
         """Each metric's name; a weighted one that is also there unweighted gets Keras' ``weighted_`` before it."""
@@ -58,35 +64,68 @@ class Scores:
         """The metrics as objects."""
         return self._metrics or [metrics_.get(m) for m, _ in self.given]
 
-    def copy(self) -> Scores:
-        """Fresh scores of the same metrics."""
+    def fresh(self) -> Scores:
+        """Other scores of the same metrics."""
         other = copy.deepcopy(self)
+        other._metrics, other._shapes, other._python = [], None, []
         other.reset()
         return other
 
     def reset(self) -> None:
-        self._loss_sum, self._samples = 0.0, 0
+        """Forget all batches."""
+        self.sums[:] = self.batch[:] = 0
         for metric in self._metrics:
             metric.reset_state()
 
-    def update(self, loss: float, data: Data, rows: np.ndarray, outputs: np.ndarray) -> None:
-        """Take one batch in: its loss, and its outputs compared with the targets of `rows`."""
-        self._loss_sum += loss * len(rows)
-        self._samples += len(rows)
-        if not self.given:
-            return
+    def resolve(self, targets: tuple[int, ...], outputs: tuple[int, ...]) -> None:
+        """Make the metrics for targets and outputs of these shapes (of one sample): only they say what "accuracy" means."""
+        self._metrics = [metrics_.resolve(m, (1, *targets), (1, *outputs)) for m, _ in self.given]
+        self._shapes = targets, outputs
+
+    def lower(self, program: Program, targets: np.ndarray, outputs: np.ndarray, weights: np.ndarray | None) -> None:
+        """Append what the metrics compute of each batch; what they can't say in ops is left to `update`."""
+        given = [(metric, weighted) for metric, (_, weighted) in zip(self._metrics, self.given, strict=True)]
+        self._python = [(m, weighted) for m, weighted in given if not m.lower(program, targets, outputs, weights if weighted else None)]
+
+    def prepare(self, data: Data, outputs: np.ndarray) -> bool:
+        """Make the metrics for data and outputs of these shapes, if there are none yet, after trying them on one sample.
+
+        Returns
+        -------
+        bool
+            Whether they are new, and programs have to be made again.
+
+        Raises
+        ------
+        ValueError, TypeError
+            When a metric doesn't suit the targets; nothing has changed then.
+        """
+        shapes = data.y_true.shape[1:], outputs.shape[1:]
+        if self.suit(*shapes):
+            return False
+        probe = self.fresh()
+        probe.resolve(*shapes)
+        probe._python = [(metric, weighted) for metric, (_, weighted) in zip(probe._metrics, probe.given, strict=True)]
+        probe.update(data, np.arange(1), outputs[:1])
+        self.resolve(*shapes)
+        return True
+
+    @property
+    def in_python(self) -> bool:
+        """Whether `update` has to be called after each batch."""
+        return bool(self._python)
+
+    def update(self, data: Data, rows: np.ndarray, outputs: np.ndarray) -> None:
+        """Let the metrics written in Python compare one batch's outputs with the targets of `rows`."""
         y_true = data.y_true[rows]
-        if not self.suit(y_true.shape[1:], outputs.shape[1:]):  # only now is the form of "accuracy" known
-            self._metrics = [metrics_.resolve(m, y_true.shape, outputs.shape) for m, _ in self.given]
-            self._shapes = y_true.shape[1:], outputs.shape[1:]
         weights = None if data.weights is None else data.weights[rows]
-        for metric, (_, weighted) in zip(self._metrics, self.given, strict=True):
+        for metric, weighted in self._python:
             metric.update_state(y_true, outputs, weights if weighted else None)
 
     def results(self) -> dict[str, Any]:
         """``"loss"`` and the metrics by name."""
         values = {name: metric.result() for name, metric in zip(self.names, self._metrics, strict=False)}
-        return {"loss": self._loss_sum / max(self._samples, 1), **{k: _plain(v) for k, v in values.items()}}
+        return {"loss": float(self.sums[0] / max(self.sums[1], 1)), **{k: _plain(v) for k, v in values.items()}}
 
 
 def _plain(value: Any) -> Any:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -11,14 +10,14 @@ from fastnn import losses, optimizers, random
 from fastnn.arrays import as_array, as_samples, check_finite, positive_integer
 from fastnn.callbacks import CallbackList, History
 from fastnn.models.data import Data, as_weights
+from fastnn.models.lowering import Lowered
 from fastnn.models.running import INFERENCE_BATCH, Runner
 from fastnn.models.scores import Scores
-from fastnn.optimizers.optimizer import check_number
+from fastnn.optimizers.optimizer import Optimizer, check_number
 from fastnn.parameters import Parameter
 
-if TYPE_CHECKING:
-    from fastnn.models.lowering import Lowered
-
+LONGEST_SLICE = 4096
+"""Steps between two returns to Python: those of the smallest networks would need a long table of scalars otherwise."""
 
 _USED_OPTIMIZER = "this {} has trained another model, and remembers it: make a new one for each model"
 
@@ -33,6 +32,7 @@ class Trainer(Runner):
         self.history: History | None = None
         self.stop_training = False
         self._scores: Scores | None = None
+        self._test_scores: Scores | None = None
         self._shuffle_seed: int | None = None
         self._epochs_seen = 0
         self._stepped: list[Parameter] | None = None  # what the optimizer's slots belong to
@@ -62,6 +62,7 @@ class Trainer(Runner):
         if chosen[0].built and chosen[0] is not self.optimizer:
             raise ValueError(_USED_OPTIMIZER.format(type(chosen[0]).__name__))
         self.optimizer, self.loss, self._scores = chosen
+        self._test_scores = chosen[2].fresh()
         self._programs.clear()
 
     @property
@@ -188,14 +189,16 @@ class Trainer(Runner):
 
     def _start_training(self, data: Data) -> None:
         """The last checks, those of loss and metrics on a sample, then what a first training makes."""
-        self.loss.batch_scale(len(data))
-        scores = self._require_compiled()
-        if not scores.suit(data.y_true.shape[1:], self.output_shape[1:]):
-            scores.copy().update(0.0, data, np.arange(1), self.predict(data.x[:1]))
+        self._check_scores(self._require_compiled(), data)
         self._build_optimizer()
         if self._shuffle_seed is None:
             self._shuffle_seed = int(random.generator().integers(2**63))
         self.stop_training = False
+
+    def _check_scores(self, scores: Scores, data: Data) -> None:
+        self.loss.batch_scale(len(data))
+        if not scores.suit(data.y_true.shape[1:], self.output_shape[1:]) and scores.prepare(data, self.predict(data.x[:1])):
+            self._programs.clear()
 
     def _build_optimizer(self) -> None:
         size = self._ensure_arena().values.data.size
@@ -204,6 +207,7 @@ class Trainer(Runner):
         if not self.optimizer.built or list(map(id, self._stepped or ())) != list(map(id, self.trainable_weights)):
             self.optimizer.build(size, self.dtype)
             self._stepped = self.trainable_weights
+            self._programs.clear()
 
     def _counters(self) -> dict[str, Any]:
         """What makes a resumed training go on as if it had never stopped, besides weights and optimizer."""
@@ -240,35 +244,58 @@ class Trainer(Runner):
 
     def _train_epoch(self, data: Data, order: np.ndarray, batch_size: int, hooks: Any) -> dict[str, float]:
         scores = self._require_compiled()
-        scores.reset()
-        watched = hooks.watches_batches("train")
-        for step, rows in enumerate(_batches(order, batch_size)):
-            if watched:
-                hooks.on_train_batch_begin(step)
-            self._train_batch(data, rows, scores)
-            if watched:
-                hooks.on_train_batch_end(step, scores.results())
-            if self.stop_training:
-                break
+        self._run_batches(True, data, order, batch_size, scores, hooks)
         return scores.results()
 
-    def _train_batch(self, data: Data, rows: np.ndarray, scores: Scores) -> None:
-        with self._buffers:
-            lowered = self._lowered(len(rows), True, True)
-            self._load(lowered, data, rows)
-            self._step += 1
-            loss = lowered.run()
-            scores.update(loss, data, rows, lowered.output)
-            arena = self._arena
-            self.optimizer.apply(arena.values.data, arena.gradients.data, arena.gradients.views)
+    def _run_batches(self, training: bool, data: Data, order: np.ndarray, batch_size: int, scores: Scores, hooks: CallbackList) -> None:
+        """Run the batches of `order`, as many at a time as nothing written in Python comes between."""
+        mode = "train" if training else "test"
+        begin, end = getattr(hooks, f"on_{mode}_batch_begin"), getattr(hooks, f"on_{mode}_batch_end")
+        watched, followed = hooks.watches_batches(mode), hooks.follows_batches(mode)
+        steps, done = -(-len(order) // batch_size), 0
+        batch_size = min(batch_size, len(order))
+        scores.reset()
+        while done < steps and not (training and done and self.stop_training):
+            if watched:
+                begin(done)
+            done += self._run_slice(training, data, order, batch_size, done, 1 if watched else min(steps - done, LONGEST_SLICE), scores, hooks)
+            if watched or followed or (hooks.stops_at_nan and not np.isfinite(scores.batch[0])):
+                end(done - 1, scores.results())
 
-    def _load(self, lowered: Lowered, data: Data, rows: np.ndarray) -> None:
-        """Gather the batch into the program's buffers."""
-        data.x.take(rows, axis=0, out=lowered.x, mode="clip")
-        data.y.take(rows, axis=0, out=lowered.targets, mode="clip")
-        lowered.weights.fill(self.loss.batch_scale(len(rows)))
-        if data.weights is not None:
-            lowered.weights *= data.weights[rows]
+    def _run_slice(
+        self, training: bool, data: Data, order: np.ndarray, batch_size: int, first: int, steps: int, scores: Scores, hooks: CallbackList
+    ) -> int:
+        """Run some batches without a return to Python; how many it were."""
+        by_hand = training and type(self.optimizer).apply is not Optimizer.apply
+        with self._buffers:
+            lowered = self._lowered(batch_size, training, data.weights is not None, self._clips() if training else None)
+            executor = lowered.feed(data)
+            steps = 1 if by_hand or scores.in_python else steps
+            table = self.optimizer.scalar_table(steps) if training and not by_hand else None
+            try:
+                executor.run(order, first, steps, table, scores.batch if hooks.stops_at_nan else None)
+            finally:
+                if table is not None:
+                    self.optimizer.iterations += executor.done
+                lowered.release()
+            if by_hand:
+                self.optimizer.apply(self._arena.values.data, self._arena.gradients.data, self._arena.gradients.views)
+            if scores.in_python:
+                rows = order[first * batch_size :][:batch_size]
+                scores.update(data, rows, lowered.output[: len(rows)])
+            return executor.done
+
+    def _clips(self) -> tuple[Any, ...]:
+        return self.optimizer.clipnorm, self.optimizer.clipvalue, self.optimizer.global_clipnorm
+
+    def _lower(self, batch_size: int, training: bool, weighted: bool | None = None, clips: Any = None) -> Lowered:
+        """As for any runner; with the loss where it is known whether samples have weights, and with the update in training."""
+        lowered = super()._lower(batch_size, training)
+        if weighted is not None:
+            lowered.add_loss(self.loss, self.layers, self._scores if training else self._test_scores, weighted)
+            if training and type(self.optimizer).apply is Optimizer.apply:
+                lowered.add_update(self.optimizer, self._arena)
+        return lowered
 
     def train_on_batch(self, x: Any, y: Any = None, sample_weight: Any = None, class_weight: Any = None, return_dict: bool = False) -> Any:
         """One step of the optimizer on one batch.
@@ -280,10 +307,7 @@ class Trainer(Runner):
         """
         data = self._prepare(x, y, sample_weight).weighted(class_weight)
         self._start_training(data)
-        scores = self._require_compiled()
-        scores.reset()
-        self._train_batch(data, np.arange(len(data)), scores)
-        return _as_asked(scores.results(), return_dict)
+        return _as_asked(self._train_epoch(data, np.arange(len(data)), len(data), CallbackList(model=self)), return_dict)
 
     # ----------------------------------------------------------------------------------------- evaluating
 
@@ -323,19 +347,11 @@ class Trainer(Runner):
         return _as_asked(self._evaluate(data, size, hooks), return_dict)
 
     def _evaluate(self, data: Data, batch_size: int, hooks: Any) -> dict[str, float]:
-        scores = self._require_compiled().copy()
-        watched = hooks.watches_batches("test")
+        self._require_compiled()
+        self._check_scores(self._test_scores, data)
         hooks.on_test_begin()
-        for step, rows in enumerate(_batches(np.arange(len(data)), batch_size)):
-            if watched:
-                hooks.on_test_batch_begin(step)
-            with self._buffers:
-                lowered = self._lowered(len(rows), False, True)
-                self._load(lowered, data, rows)
-                scores.update(lowered.run(), data, rows, lowered.output)
-            if watched:
-                hooks.on_test_batch_end(step, scores.results())
-        results = scores.results()
+        self._run_batches(False, data, np.arange(len(data)), batch_size, self._test_scores, hooks)
+        results = self._test_scores.results()
         hooks.on_test_end(results)
         return results
 
@@ -343,10 +359,6 @@ class Trainer(Runner):
         """Loss and metrics of one batch, without training."""
         data = self._prepare(x, y, sample_weight)
         return _as_asked(self._evaluate(data, len(data), CallbackList(model=self)), return_dict)
-
-
-def _batches(order: np.ndarray, size: int) -> Iterator[np.ndarray]:
-    return (order[start : start + size] for start in range(0, len(order), size))
 
 
 def _as_asked(results: dict[str, float], return_dict: bool) -> Any:

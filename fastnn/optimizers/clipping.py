@@ -9,7 +9,7 @@ import numpy as np
 from fastnn.backend import op
 
 
-@op("g (s) -> g", differentiable=False)
+@op("g (s) -> g", differentiable=False, split="s")
 def clip_by_value(g: np.ndarray, limit: float) -> None:
     """Clip each entry to ``[-limit, limit]``; NaN stays NaN."""
     np.clip(g, -limit, limit, out=g)

@@ -21,9 +21,10 @@ def update(signature: str) -> Callable[[Callable[..., None]], Op]:
 
     Its arrays are ``p`` and ``g`` and then the slots, all of shape (s,). Its scalars are named after the optimizer's
     attributes; ``learning_rate``, ``weight_decay`` (0 for None) and ``step`` (1 at first) are there for each.
+    Entries know nothing of each other: calls on pieces of the vectors, of whole 64 entries, give the same bits.
     """
     # A diverging run overflows; the compiled twin says nothing then, so the reference doesn't either.
-    return lambda reference: op(signature, differentiable=False)(np.errstate(all="ignore")(reference))
+    return lambda reference: op(signature, differentiable=False, split="s")(np.errstate(all="ignore")(reference))
 
 
 def check_number(name: str, value: Any, low: float = 0.0, high: float = math.inf, open_low: bool = False) -> float:
@@ -172,7 +173,28 @@ class Optimizer(Configurable):
 
     def scalars(self) -> tuple[float, ...]:
         """What `op` takes after its arrays in the next step."""
-        ready = {"learning_rate": self.learning_rate, "step": self.iterations + 1, "weight_decay": self.weight_decay or 0.0}
+        return self._scalars(self.learning_rate, self.iterations + 1)
+
+    def scalar_table(self, steps: int) -> np.ndarray:
+        """:meth:`scalars` of each of the next steps, should no learning rate be assigned meanwhile.
+
+        Parameters
+        ----------
+        steps : int
+
+        Returns
+        -------
+        ndarray of shape (steps, len(op.scalars)), float64
+        """
+        first, rate = self.iterations, self._learning_rate
+        rates = [rate(i) for i in range(first, first + steps)] if isinstance(rate, LearningRateSchedule) else rate
+        table = np.empty((steps, len(self.op.scalars)))
+        for column, values in zip(table.T, self._scalars(rates, np.arange(first + 1, first + steps + 1)), strict=True):
+            column[:] = values
+        return table
+
+    def _scalars(self, learning_rate: Any, step: Any) -> tuple[Any, ...]:
+        ready = {"learning_rate": learning_rate, "step": step, "weight_decay": self.weight_decay or 0.0}
         return tuple(ready[n] if n in ready else getattr(self, n) for n in self.op.scalars)
 
     def apply(self, p: np.ndarray, g: np.ndarray, pieces: Sequence[np.ndarray] = ()) -> None:

@@ -1,0 +1,246 @@
+"""How the compiled executor orders and cuts a program.
+
+A program's calls are regrouped into **regions** that run one after the other. A region is a list of independent **groups**; a group is a
+list of calls that run in turn on one part of it after the other. Parts of a region may run in any order and on any thread: only
+results that don't depend on that are cut, along the axis that an op's `split` names, so bits never depend on threads.
+
+* What works sample by sample, from gathering the batch through the loss back to the first layer's output, becomes one group cut
+  along the samples.
+* What sums over the samples follows: each kernel's gradient is a group cut along the kernel's rows, and where nothing else needs the
+  whole gradient first (no clipping by norm, no penalty), the optimizer's update of these rows follows while they are in the cache.
+* An op without a twin, written in Python by a user, is a region of its own.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from fastnn.memory import ALIGNMENT
+from fastnn.program import Call, Program
+
+SHARED_WORK = 1 << 20
+"""Multiply-adds from which a region is worth several threads: some 10 us on a core with AVX-512."""
+PIECE = 1 << 14
+"""Entries from which a parameter is updated as soon as its gradient is there, instead of with all others."""
+UPDATED_BYTES = 1 << 17
+"""Of a kernel's gradient, computed before its update follows: it stays in the second-level cache."""
+GRAIN = 64
+"""Vectors are cut at multiples of so many entries: full cache lines of either dtype, so each entry meets the same instructions."""
+
+Span = tuple[int, int]
+
+
+def _span(array: np.ndarray) -> Span:
+    """The addresses an array lies between."""
+    start = array.__array_interface__["data"][0]
+    if array.size == 0:
+        return start, start
+    low = sum(min(0, (n - 1) * step) for n, step in zip(array.shape, array.strides, strict=True))
+    high = sum(max(0, (n - 1) * step) for n, step in zip(array.shape, array.strides, strict=True))
+    return start + low, start + high + array.itemsize
+
+
+@dataclass(eq=False)
+class Node:
+    """A call, and what it reads and writes."""
+
+    call: Call
+    batch_size: int
+    reads: list[Span] = field(default_factory=list)
+    writes: list[Span] = field(default_factory=list)
+    rows: dict[Span, int] = field(default_factory=dict)
+    """Of the arrays that count samples: where they lie, and how many bytes a sample has."""
+
+    def __post_init__(self) -> None:
+        for argument, array in self.call.arrays:
+            span = _span(array)
+            if argument.read:
+                self.reads.append(span)
+            if argument.written:
+                self.writes.append(span)
+            if argument.shape[0] == "n" and array.flags.c_contiguous:
+                self.rows[span] = array.nbytes // self.batch_size
+
+    @property
+    def split(self) -> str | None:
+        return self.call.op.split if self.call.op.compiled else None
+
+    @property
+    def work(self) -> int:
+        """Multiply-adds, or as many as take the time of an elementwise op."""
+        sizes: dict[str, int] = {}
+        for argument, array in self.call.arrays:
+            sizes.update(zip(argument.shape, array.shape, strict=True))
+        return math.prod(sizes.values()) * (1 if len(sizes) > 2 else 16)
+
+    def clashes(self, other: Node, by_rows: bool = False) -> bool:
+        """Whether the two must keep their order; `by_rows`: also when both are cut alike along the samples."""
+        return any(
+            a < d and c < b and not (by_rows and self.rows.get((a, b)) is not None and self.rows.get((a, b)) == other.rows.get((c, d)))
+            for mine, theirs in ((self.writes, other.reads + other.writes), (self.reads, other.writes))
+            for a, b in mine
+            for c, d in theirs
+        )
+
+
+@dataclass(eq=False)
+class Group:
+    """Calls that run in turn on each part.
+
+    Attributes
+    ----------
+    nodes : list of Node
+    length : int
+        Positions that it can be cut at; 0 where they are the batch's samples.
+    block : int
+        Positions a part.
+    entries : int
+        Of a flat vector, a position: as many as a row of the kernel has whose update follows its gradient.
+    """
+
+    nodes: list[Node]
+    length: int = 0
+    block: int = 1
+    entries: int = 1
+
+    @property
+    def work(self) -> int:
+        return sum(node.work for node in self.nodes)
+
+    def arranged(self, threads: int, batch_size: int) -> Group:
+        """The same group, its parts chosen for a number of threads."""
+        length = self.length or batch_size
+        parts = threads if self.work * threads >= SHARED_WORK else 1
+        grain = GRAIN // math.gcd(GRAIN, self.entries) if self.nodes[-1].split in ("s", "m") else 1
+        block = -(-length // parts)
+        if self.entries > 1:  # a gradient and its update
+            block = min(block, UPDATED_BYTES // (self.entries * self.nodes[-1].call.arguments[0].itemsize))
+        self.block = max(1, -(-block // grain)) * grain
+        return self
+
+
+def regions(program: Program, threads: int) -> list[tuple[list[Group] | Call, bool]]:
+    """The program's calls as regions, each with whether it is worth several threads; a lone call is one of Python."""
+    nodes = [Node(call, program.batch_size) for each in program.calls for call in _pieces(each)]
+    made: list[tuple[list[Group] | Call, bool]] = []
+    while nodes:
+        ready, nodes = _by_rows(nodes)
+        groups = [Group(ready)] if ready else []
+        if not groups:
+            groups, nodes = _independent(nodes)
+        if groups[0].nodes[0].call.op.compiled is None:
+            made.append((groups[0].nodes[0].call, False))
+            continue
+        groups = [group.arranged(threads, program.batch_size) for group in groups]
+        made.append((groups, sum(group.work for group in groups) >= SHARED_WORK))
+    return made
+
+
+def _by_rows(nodes: list[Node]) -> tuple[list[Node], list[Node]]:
+    """The calls that can run sample by sample before all others, and the others."""
+    ready: list[Node] = []
+    later: list[Node] = []
+    for node in nodes:
+        free = node.split == "n" and not any(node.clashes(each) for each in later)
+        if free and not any(node.clashes(each, by_rows=True) for each in ready):
+            ready.append(node)
+        else:
+            later.append(node)
+    return ready, later
+
+
+def _independent(nodes: list[Node]) -> tuple[list[Group], list[Node]]:
+    """Groups that may run now in any order, and the calls that must wait for them."""
+    if nodes[0].call.op.compiled is None:
+        return [Group(nodes[:1])], nodes[1:]
+    groups: list[Group] = []
+    later: list[Node] = []
+    for node in nodes:
+        before = [group for group in groups if any(node.clashes(each) for each in group.nodes)]
+        waits = node.call.op.compiled is None or any(node.clashes(each) for each in later)
+        if waits or len(before) > 1:
+            later.append(node)
+        elif not before:
+            groups.append(Group([node], _length(node)))
+        elif _follows(node, before[0]):
+            before[0].nodes.append(node)
+            before[0].entries = _gradient(before[0]).shape[1]
+        else:
+            later.append(node)
+    return sorted(groups, key=lambda group: -group.work), later
+
+
+def _length(node: Node) -> int:
+    """Positions along the axis that a call is cut along: 0 for the samples, 1 when it isn't cut."""
+    if node.split == "n":
+        return 0
+    return next((v.shape[a.shape.index(node.split)] for a, v in node.call.arrays if node.split in a.shape), 1) if node.split else 1
+
+
+def _follows(node: Node, group: Group) -> bool:
+    """Whether an update can be cut as the gradient is that the group computes, row by row of the kernel."""
+    if len(group.nodes) > 1 or node.split != "s" or not node.call.moving or (gradient := _gradient(group)) is None:
+        return False
+    whole = node.call.arguments[1]
+    padded = -(-gradient.nbytes // ALIGNMENT) * ALIGNMENT
+    return gradient.flags.c_contiguous and gradient.ctypes.data == whole.ctypes.data and padded == whole.nbytes
+
+
+def _gradient(group: Group) -> Any:
+    """The matrix that a group's only call computes, if it can be cut along its rows; else None."""
+    first = group.nodes[0]
+    written = [(a, v) for a, v in first.call.arrays if a.written]
+    return written[0][1] if len(written) == 1 and len(written[0][0].shape) == 2 and written[0][0].shape[0] == first.split else None
+
+
+def _pieces(call: Call) -> Iterable[Call]:
+    """An update cut into one call for each large parameter and one for those between, so that some can follow their gradients at once."""
+    if not call.pieces:
+        return [call]
+    arrays = [v for _, v in call.arrays]
+    return [Call(call.op, [v[start:stop] for v in arrays], call.moving) for start, stop in _joined(call.pieces)]
+
+
+def _joined(pieces: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Neighbours joined, where they are small."""
+    joined: list[tuple[int, int]] = []
+    for start, stop in pieces:
+        small = stop - start < PIECE
+        if small and joined and joined[-1][1] - joined[-1][0] < PIECE:
+            joined[-1] = joined[-1][0], stop
+        else:
+            joined.append((start, stop))
+    return joined
+
+
+Described = tuple[int, int, list[tuple[Any, list[Any], list[tuple[int, int, int, int]], bool]]]
+
+
+def described(group: Group, batch_size: int) -> Described:
+    """A group as the engine takes it."""
+    calls = []
+    for node in group.nodes:
+        operands = []
+        for argument, array in node.call.arrays:
+            batch = argument.shape.index("n") if "n" in argument.shape else -1
+            cut = argument.shape.index(node.split) if node.split in argument.shape else -1
+            per_sample = array.shape[batch] // batch_size if batch >= 0 else 0
+            operands.append((batch, per_sample, cut, per_sample if cut == batch else group.entries if argument.shape == ("s",) else 1))
+        scalars = [0.0] * len(node.call.op.scalars) if node.call.moving else []
+        calls.append((node.call.op.compiled, node.call.arguments + scalars, operands, node.call.moving))
+    return group.length, group.block, calls
+
+
+def breakout(call: Call, batch_size: int) -> Callable[[int, list[float]], None]:
+    """A call of Python, made with the GIL held, on the first samples of the batch."""
+
+    def run(samples: int, scalars: list[float]) -> None:
+        with np.errstate(all="ignore"):
+            call.op.reference(*call.of(samples, batch_size), *(scalars if call.moving else ()))
+
+    return run
