@@ -16,8 +16,8 @@ SIZES = {
 @pytest.mark.parametrize("backend", ["numpy", "compiled"])
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("size", SIZES)
-@pytest.mark.parametrize("op", [op for op in registry.values() if op.needs_twin], ids=lambda op: op.name)
+@pytest.mark.parametrize("op", [op for op in registry.values() if op.compiled], ids=lambda op: op.name)
 def test_op(benchmark, op, size, dtype, backend):
     arguments = samples.arguments(op, SIZES[size], dtype, np.random.default_rng(0))
     benchmark.group = f"{op.name} {size} {dtype}"
-    benchmark(op.reference if backend == "numpy" else op.compiled_for(dtype), *arguments)
+    benchmark(op.reference if backend == "numpy" else op.compiled, *arguments)

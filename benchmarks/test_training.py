@@ -1,4 +1,4 @@
-"""An epoch of training and a prediction, on both backends."""
+"""An epoch of training, a step alone, and predictions, on both backends."""
 
 import numpy as np
 import pytest
@@ -34,10 +34,20 @@ def test_epoch(benchmark, name, backend):
 
 
 @pytest.mark.parametrize("backend", ["numpy", "compiled"])
-@pytest.mark.parametrize("rows", [1, 32, 1024])
 @pytest.mark.parametrize("name", WORKLOADS)
-def test_predict(benchmark, name, rows, backend):
+def test_step(benchmark, name, backend):
+    with fastnn.backend.use(backend):
+        model, x, y, batch = workload(name)
+        benchmark.group = f"train_on_batch of {name}"
+        benchmark(model.train_on_batch, x[:batch], y[:batch])
+
+
+@pytest.mark.parametrize("backend", ["numpy", "compiled"])
+@pytest.mark.parametrize("rows", [1, 32, 1024])
+@pytest.mark.parametrize("way", ["predict", "frozen"])
+@pytest.mark.parametrize("name", WORKLOADS)
+def test_predict(benchmark, name, way, rows, backend):
     with fastnn.backend.use(backend):
         model, x, _, _ = workload(name)
-        benchmark.group = f"predict {rows} rows, {name.partition(',')[0]}"
-        benchmark(model.predict, np.resize(x, (rows, x.shape[1])))
+        benchmark.group = f"{way} {rows} rows, {name.partition(',')[0]}"
+        benchmark(model.predict if way == "predict" else model.freeze(), np.resize(x, (rows, x.shape[1])))

@@ -41,6 +41,7 @@ from fastnn.report import show_config
 from fastnn.threads import get_num_threads, set_num_threads
 
 backend.attach()
+threads.join_threadpoolctl()
 
 __all__ = [
     "SGD",

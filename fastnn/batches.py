@@ -41,3 +41,26 @@ def accumulate_loss(value: np.ndarray, penalty: np.ndarray, sums: np.ndarray, ba
     batch[0] = value.sum(dtype=np.float64) + penalty[0]
     penalty[0] = 0
     sums += batch[0] * len(value), len(value)
+
+
+@op("key (1) uint64 -> order (n) int64", differentiable=False)
+def shuffle(key: np.ndarray, order: np.ndarray) -> None:
+    """Write the numbers from 0 to n - 1 in the order that `key` draws.
+
+    Fisher and Yates' shuffle in its inside-out form (Knuth, The Art of Computer Programming 2, section 3.4.2, algorithm P): number i takes the
+    place of one of the i + 1 so far, ``floor(u * (i + 1))``, with u made of the upper 32 bits of SplitMix64's output number i.
+    """
+    if len(order) >= 2**32:
+        raise ValueError(f"shuffle: at most 2**32 - 1 samples can be shuffled, got {len(order)}")
+    number = np.arange(1, len(order) + 1, dtype=np.uint64)
+    with np.errstate(over="ignore"):
+        z = key + number * np.uint64(0x9E3779B97F4A7C15)
+        z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+        z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+        z ^= z >> np.uint64(31)
+        places = ((z >> np.uint64(32)) * number >> np.uint64(32)).tolist()
+    made: list[int] = []
+    for i, place in enumerate(places):
+        made.append(i)
+        made[i], made[place] = made[place], i
+    order[...] = made

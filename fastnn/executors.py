@@ -104,6 +104,7 @@ class CompiledExecutor:
     def __init__(self, program: Program, count: int | None = None):
         from fastnn._compiled.engine import Plan
 
+        threads.join_threadpoolctl()
         self.threads = count or threads.get_num_threads()
         made = regions(program, self.threads)
         size = program.batch_size

@@ -6,7 +6,7 @@ import random as _python_random
 
 import numpy as np
 
-__all__ = ["generator", "set_random_seed"]
+__all__ = ["generator", "set_random_seed", "splitmix"]
 
 _generator = np.random.default_rng()
 
@@ -14,6 +14,15 @@ _generator = np.random.default_rng()
 def generator(seed: int | np.random.Generator | None = None) -> np.random.Generator:
     """A generator for `seed`, or the process-wide one for None."""
     return _generator if seed is None else np.random.default_rng(seed)
+
+
+def splitmix(z: int) -> int:
+    """SplitMix64's output function (Steele, Lea & Flood 2014), which spreads every bit of z over all 64."""
+    word = 0xFFFFFFFFFFFFFFFF
+    z = (z + 0x9E3779B97F4A7C15) & word
+    z = ((z ^ (z >> 30)) * 0xBF58476D1CE4E5B9) & word
+    z = ((z ^ (z >> 27)) * 0x94D049BB133111EB) & word
+    return z ^ (z >> 31)
 
 
 def set_random_seed(seed: int) -> None:

@@ -25,6 +25,8 @@ from fastnn.program import Call, Program
 
 SHARED_WORK = 1 << 20
 """Multiply-adds from which a region is worth several threads: some 10 us on a core with AVX-512."""
+LONGEST_PART = 1 << 31
+"""Multiply-adds a part: some 20 ms. Between parts Ctrl-C is noticed."""
 PIECE = 1 << 14
 """Entries from which a parameter is updated as soon as its gradient is there, instead of with all others."""
 UPDATED_BYTES = 1 << 17
@@ -79,9 +81,9 @@ class Node:
         return math.prod(sizes.values()) * (1 if len(sizes) > 2 else 16)
 
     def clashes(self, other: Node, by_rows: bool = False) -> bool:
-        """Whether the two must keep their order; `by_rows`: also when both are cut alike along the samples."""
+        """Whether the two must keep their order; `by_rows`: not where they share an array that both are cut along, sample by sample."""
         return any(
-            a < d and c < b and not (by_rows and self.rows.get((a, b)) is not None and self.rows.get((a, b)) == other.rows.get((c, d)))
+            a < d and c < b and not (by_rows and (a, b) == (c, d) and self.rows.get((a, b), 0) == other.rows.get((a, b), 1))
             for mine, theirs in ((self.writes, other.reads + other.writes), (self.reads, other.writes))
             for a, b in mine
             for c, d in theirs
@@ -116,6 +118,7 @@ class Group:
         """The same group, its parts chosen for a number of threads."""
         length = self.length or batch_size
         parts = threads if self.work * threads >= SHARED_WORK else 1
+        parts *= max(1, -(-self.work // (parts * LONGEST_PART)))
         grain = GRAIN // math.gcd(GRAIN, self.entries) if self.nodes[-1].split in ("s", "m") else 1
         block = -(-length // parts)
         if self.entries > 1:  # a gradient and its update

@@ -7,8 +7,12 @@ results have the same bits for any number of threads.
 from __future__ import annotations
 
 import os
+import sys
+from typing import Any
 
 import numpy as np
+
+from fastnn._version import __version__
 
 __all__ = ["get_num_threads", "set_num_threads"]
 
@@ -27,6 +31,7 @@ def _from_environment() -> int:
 
 
 _count = _from_environment()
+_joined: Any = None
 
 
 def get_num_threads() -> int:
@@ -42,6 +47,7 @@ def set_num_threads(threads: int) -> None:
     threads : int
         At least 1. The start value is ``FASTNN_NUM_THREADS``, or the number of processors this process may run on. Results
         don't depend on it. NumPy's own threads, which the NumPy backend may use, are not affected.
+        ``threadpoolctl.threadpool_limits`` sets it too, where threadpoolctl was imported before fastnn or before the first training.
 
     Raises
     ------
@@ -52,3 +58,30 @@ def set_num_threads(threads: int) -> None:
     if isinstance(threads, bool) or not isinstance(threads, (int, np.integer)) or threads < 1:
         raise ValueError(f"threads must be a positive integer, got {threads!r}")
     _count = int(threads)
+
+
+def join_threadpoolctl() -> None:
+    """Let ``threadpoolctl.threadpool_limits`` limit fastnn too, where a program has imported it; called whenever a model is bound."""
+    global _joined
+    threadpoolctl = sys.modules.get("threadpoolctl")
+    if threadpoolctl is _joined or not hasattr(threadpoolctl, "register"):
+        return
+
+    class FastnnController(threadpoolctl.LibController):  # type: ignore[name-defined, misc]
+        """Finds fastnn by its engine's file, and sets the number of its threads."""
+
+        user_api = internal_api = "fastnn"
+        filename_prefixes = ("engine.",)
+        check_symbols = ("PyInit_engine",)
+
+        def get_num_threads(self) -> int:
+            return get_num_threads()
+
+        def set_num_threads(self, num_threads: int) -> None:
+            set_num_threads(num_threads)
+
+        def get_version(self) -> str:
+            return __version__
+
+    threadpoolctl.register(FastnnController)
+    _joined = threadpoolctl

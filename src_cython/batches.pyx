@@ -1,7 +1,7 @@
 """Bringing a batch's samples, targets and weights into a program's buffers, and its loss out."""
 
 from libc.math cimport NAN
-from libc.stdint cimport int64_t
+from libc.stdint cimport int64_t, uint64_t
 from libc.string cimport memcpy
 
 from inline cimport inline_void
@@ -96,3 +96,22 @@ cdef void accumulate_loss(const Array* a, const double* s, real* room) noexcept 
 
 
 declare(kernels, "accumulate_loss", accumulate_loss[float], accumulate_loss[double])
+
+
+cdef void shuffle(const Array* a, const double* s, real* room) noexcept nogil:
+    cdef int64_t[256] places
+    cdef int64_t* order = <int64_t*>a[1].data
+    cdef uint64_t key = (<const uint64_t*>a[0].data)[0], z
+    cdef Py_ssize_t start, i, n = a[1].shape[0]
+    for start from 0 <= start < n by 256:
+        for i in range(256):  # apart from the swaps, so that it vectorises
+            z = key + <uint64_t>(start + i + 1) * 0x9E3779B97F4A7C15ULL
+            z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9ULL
+            z = (z ^ (z >> 27)) * 0x94D049BB133111EBULL
+            places[i] = <int64_t>(((z ^ (z >> 31)) >> 32) * <uint64_t>(start + i + 1) >> 32)
+        for i in range(min(256, n - start)):
+            order[start + i] = order[places[i]]
+            order[places[i]] = start + i
+
+
+declare(kernels, "shuffle", shuffle[float], shuffle[double])

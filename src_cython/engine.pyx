@@ -4,6 +4,8 @@ A `Kernel` is the twin of one op: it checks arrays against the op's signature, t
 bound and checked once; it runs any number of training steps without the GIL, alone or with a team of threads.
 """
 
+import sys
+
 from cpython.buffer cimport PyBUF_FORMAT, PyBUF_ND, PyBUF_STRIDES, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
 from cpython.exc cimport PyErr_CheckSignals
 from cpython.long cimport PyLong_AsSsize_t
@@ -20,11 +22,17 @@ cdef extern from *:
     void* take_room "fastnn_take_room"(size_t bytes) noexcept nogil
     void give_room "fastnn_give_room"(void* room) noexcept nogil
     int64_t nanoseconds "fastnn_now"() noexcept nogil
+    int check_signals "PyErr_CheckSignals"() noexcept  # leaves the error set, for later
+    unsigned long this_thread "PyThread_get_thread_ident"() noexcept nogil
+    ctypedef unsigned word "fastnn_word"
+    unsigned swap "fastnn_swap"(word* place, unsigned value) noexcept nogil
 
 cdef enum:
     MAX_ARRAYS = 12
     MAX_SCALARS = 12
     MAX_SIZES = 8
+
+cdef double PATIENCE = 0.05  # seconds between two looks for signals within what takes longer
 
 cdef enum Kind:
     REAL
@@ -35,6 +43,7 @@ cdef enum Kind:
 ctypedef void (*Entry)(const Array*, const double*, void*) noexcept nogil
 
 KINDS = {"real": REAL, "int64": INT64, "uint64": UINT64, "float64": FLOAT64}
+cdef char NATIVE = c"<" if sys.byteorder == "little" else c">"
 
 
 def after_fork():
@@ -70,11 +79,11 @@ cdef void release(Bound* call) noexcept:
 
 
 cdef int kind_of(const Py_buffer* buffer) noexcept:
-    """The kind of a buffer's entries, REAL for either floating dtype; -1 for any other."""
+    """The kind of a buffer's entries, REAL for either floating dtype; -1 for any other, and where they aren't aligned."""
     cdef const char* format = buffer.format
-    if format == NULL:
+    if format == NULL or buffer.itemsize == 0 or <size_t>buffer.buf % buffer.itemsize:
         return -1
-    if format[0] in (c"@", c"=", c"<"):  # "<" is native on every machine that NumPy's wheels serve
+    if format[0] in (c"@", c"=", NATIVE):
         format += 1
     if format[0] == 0 or format[1] != 0:
         return -1
@@ -143,7 +152,10 @@ cdef class Kernel:
             if is_array:
                 self.bind_array(value, call, sizes, &itemsize)
             else:
-                call.scalar[j] = value
+                try:
+                    call.scalar[j] = value
+                except TypeError:
+                    raise TypeError(f"{self.__name__}: {self.op.scalars[j]} must be a number, got {type(value).__name__}") from None
                 j += 1
         call.entry = self.entries[itemsize == 8]
         return 0
@@ -156,8 +168,10 @@ cdef class Kernel:
         cdef Py_ssize_t expected
         try:
             PyObject_GetBuffer(value, buffer, PyBUF_STRIDES | PyBUF_FORMAT | (PyBUF_WRITABLE if parameter.written else 0))
-        except BufferError:
-            raise ValueError(f"{self.__name__}: {self.names[i]} is written to, and is read-only") from None
+        except TypeError:
+            raise TypeError(f"{self.__name__}: {self.names[i]} must be an array, got {type(value).__name__}") from None
+        except (ValueError, BufferError) as error:
+            raise ValueError(f"{self.__name__}: {self.names[i]} can't be {'written to' if parameter.written else 'read'}: {error}") from None
         call.arrays += 1
         kind = kind_of(buffer)
         if parameter.kind == FLOAT64:
@@ -166,16 +180,18 @@ cdef class Kernel:
             itemsize[0] = itemsize[0] or buffer.itemsize
             kind = kind if buffer.itemsize == itemsize[0] else -1
         if kind != parameter.kind:
-            wanted = {4: "float32", 8: "float64"}.get(itemsize[0], "real") if parameter.kind == REAL else self.op.arrays[i].dtype
-            raise ValueError(f"{self.__name__}: {self.names[i]} must have dtype {wanted}, its format is {buffer.format.decode()!r}")
+            raise ValueError(self.wrong_kind(i, buffer, itemsize[0]))
         if buffer.ndim != parameter.axes:
             raise ValueError(f"{self.__name__}: {self.names[i]} must have {parameter.axes} axes, it has {buffer.ndim}")
         array.data = buffer.buf
         array.shape[1] = array.stride[1] = 1
         for axis in range(parameter.axes):
             array.shape[axis] = buffer.shape[axis]
-            array.stride[axis] = buffer.strides[axis] // buffer.itemsize
-            if buffer.strides[axis] % buffer.itemsize:
+            if buffer.strides == NULL:  # ctypes' arrays, which are contiguous
+                array.stride[axis] = buffer.shape[1] if axis + 1 < parameter.axes else 1
+            else:
+                array.stride[axis] = buffer.strides[axis] // buffer.itemsize
+            if buffer.strides != NULL and buffer.strides[axis] % buffer.itemsize:
                 raise ValueError(f"{self.__name__}: the strides of {self.names[i]} must be multiples of {buffer.itemsize} bytes; copy it first")
             if parameter.size[axis] < 0:
                 expected = parameter.number[axis]
@@ -187,8 +203,17 @@ cdef class Kernel:
                 raise ValueError(self.mismatch(i, call, sizes))
         return self.check_layout(i, array, parameter)
 
+    cdef str wrong_kind(self, int i, const Py_buffer* buffer, Py_ssize_t itemsize):
+        wanted = self.op.arrays[i].dtype
+        if wanted == "real":
+            wanted = {4: "float32", 8: "float64"}.get(itemsize, "float32 or float64")
+        if buffer.itemsize and <size_t>buffer.buf % buffer.itemsize:
+            return f"{self.__name__}: {self.names[i]} must start at a multiple of {buffer.itemsize} bytes; copy it first"
+        given = "none" if buffer.format == NULL else repr((<bytes>buffer.format).decode())
+        return f"{self.__name__}: {self.names[i]} must have dtype {wanted} in native byte order, its format is {given}"
+
     cdef int check_layout(self, int i, Array* array, const Parameter* parameter) except -1:
-        cdef bint loose = self.layout == ANY and not parameter.written and parameter.axes == 2
+        cdef bint loose = array.shape[0] * array.shape[1] == 0 or (self.layout == ANY and not parameter.written and parameter.axes == 2)
         if array.shape[1] <= 1 and parameter.axes == 2 and not loose:
             array.stride[1] = 1
         if array.shape[0] <= 1 and not loose:
@@ -266,6 +291,10 @@ cdef struct Job:
     Py_ssize_t samples
     Py_ssize_t batch_size
     const double* scalars
+    unsigned long caller     # the thread that looks for signals
+    double deadline          # when it does so next; 0 for never
+    unsigned mode            # its floating-point mode, for the handlers
+    bint stopped             # whether one of them raised
 
 
 # An array of a call that lies in the memory of a plan's input or output.
@@ -305,16 +334,29 @@ cdef void run_calls(Job* job, const Group* group, Py_ssize_t part, void* room) n
         call.bound.entry(array, job.scalars if call.moving else call.bound.scalar, room)
 
 
+cdef void look_for_signals(Job* job) noexcept nogil:
+    """Between two parts of a step that takes longer than is allowed, run the handlers of signals; Ctrl-C's raises."""
+    if job.deadline and this_thread() == job.caller and now() > job.deadline:
+        denormals_restore(job.mode)
+        with gil:
+            job.stopped = check_signals() != 0
+        denormals_flush()
+        job.deadline = now() + PATIENCE
+
+
 cdef void run_part(void* context, int part, void* room) noexcept nogil:
     """Run part number `part` of a region: parts are numbered through its groups."""
     cdef Job* job = <Job*>context
     cdef int g = job.region.first
     cdef Py_ssize_t parts = parts_of(&job.groups[g], job.samples)
+    if job.stopped:
+        return
     while part >= parts:
         part -= parts
         g += 1
         parts = parts_of(&job.groups[g], job.samples)
     run_calls(job, &job.groups[g], part, room)
+    look_for_signals(job)
 
 
 cdef inline double now() noexcept nogil:
@@ -364,6 +406,8 @@ cdef class Plan:
     cdef char* y
     cdef Py_ssize_t x_bytes, y_bytes
     cdef bint direct
+    cdef int moving   # scalars that the table must have
+    cdef word running
 
     def __cinit__(self, list regions, list shared, Py_ssize_t batch_size, int64_t[::1] index, double[::1] count, uint64_t[::1] step, bint counts):
         cdef Region* region
@@ -392,6 +436,8 @@ cdef class Plan:
                 group = &self.groups[self.n_groups]
                 self.n_groups += 1
                 group.length, group.block, group.first = length, block, self.n_calls
+                if group.length < 0 or group.block < 1:
+                    raise ValueError(f"a group needs a length of at least 0 and a block of at least 1, got {length} and {block}")
                 for kernel, arguments, operands, moving in calls:
                     self.add(kernel, arguments, operands, moving)
                 group.last = self.n_calls
@@ -404,6 +450,7 @@ cdef class Plan:
         self.kernels.append(kernel)
         kernel.bind(arguments, &call.bound)
         call.moving = moving
+        self.moving = max(self.moving, kernel.scalars if moving else 0)
         if len(operands) != call.bound.arrays:
             raise ValueError(f"{kernel!r} has {call.bound.arrays} arrays, got {len(operands)} operands")
         for i, (batch, per_sample, cut, per_position) in enumerate(operands):
@@ -423,20 +470,23 @@ cdef class Plan:
         free(self.regions)
 
     cdef int run_batch(
-        self, Py_ssize_t samples, const double* scalars, Py_ssize_t n_scalars, int threads, void* room, double deadline
+        self, Py_ssize_t samples, const double* scalars, Py_ssize_t n_scalars, int threads, void* room, unsigned mode, double deadline
     ) except -1 nogil:
-        """One pass over the regions."""
+        """One pass over the regions; Python's run in the floating-point mode of the caller."""
         cdef Job job
         cdef Region* region
         cdef Py_ssize_t parts, part
         cdef int r, g
         job.calls, job.groups, job.samples, job.batch_size, job.scalars = self.calls, self.groups, samples, self.batch_size, scalars
+        job.caller, job.deadline, job.mode, job.stopped = this_thread() if deadline else 0, deadline, mode, False
         for r in range(self.n_regions):
             region = &self.regions[r]
             job.region = region
             if region.python >= 0:
+                denormals_restore(mode)
                 with gil:
                     self.breaks[region.python](samples, [scalars[i] for i in range(n_scalars)])
+                denormals_flush()
             elif region.shared and threads > 1:
                 parts = 0
                 for g in range(region.first, region.last):
@@ -448,9 +498,12 @@ cdef class Plan:
                 for g in range(region.first, region.last):
                     for part in range(parts_of(&self.groups[g], samples)):
                         run_calls(&job, &self.groups[g], part, room)
-            if deadline and region.shared and now() > deadline:  # a step of more than the time allowed
-                with gil:
-                    PyErr_CheckSignals()
+                        if region.shared:
+                            look_for_signals(&job)
+                            if job.stopped:
+                                return -1
+            if job.stopped:
+                return -1
         return 0
 
     def run(
@@ -478,14 +531,18 @@ cdef class Plan:
         cdef double started = now(), passed
         cdef const double* scalars = NULL
         cdef void* room
-        if first < 0 or steps < 0 or (first + steps - 1) * self.batch_size >= max(total, 1):
-            raise ValueError(f"batches {first} to {first + steps} of {self.batch_size} don't lie in {total} samples")
-        if table is not None and (table.shape[0] < steps or table.shape[1] > MAX_SCALARS):
-            raise ValueError("the table of scalars needs a row a step")
-        self.done = 0
+        if first < 0 or steps < 0 or steps > (total + self.batch_size - 1) // self.batch_size - first:
+            raise ValueError(f"batches {first} to {first} + {steps} of {self.batch_size} don't lie in {total} samples")
+        if n_scalars < self.moving or (table is not None and table.shape[0] < steps):
+            raise ValueError(f"the table of scalars needs {self.moving} columns, and a row for each of {steps} steps")
+        if watched is not None and watched.shape[0] < 1:
+            raise ValueError("what is watched needs one entry")
+        self.claim()
         room = take_room(ROOM)
         if room == NULL:
+            swap(&self.running, 0)
             raise MemoryError
+        self.done = 0
         with nogil:
             mode = denormals_flush()
             try:
@@ -497,7 +554,7 @@ cdef class Plan:
                     self.step[0] += self.counts
                     if table is not None:
                         scalars = &table[self.done, 0]
-                    self.run_batch(samples, scalars, n_scalars, threads, room, started + seconds)
+                    self.run_batch(samples, scalars, n_scalars, threads, room, mode, started + seconds)
                     self.done += 1
                     if watched is not None and not isfinite(watched[0]):
                         break
@@ -509,19 +566,39 @@ cdef class Plan:
             finally:
                 denormals_restore(mode)
                 give_room(room)
+                swap(&self.running, 0)
+
+    cdef int claim(self) except -1:
+        """Let nobody else run or rebind the plan, whose buffers hold one batch."""
+        if swap(&self.running, 1):
+            raise RuntimeError("the program is running: a layer, loss or metric can't start the training or evaluation that it is part of")
+        return 0
 
     def rebind(self, Py_ssize_t number, arguments):
         """Give a call, by its place in the regions, other arguments: another source to gather from."""
         cdef Bound bound
         if not 0 <= number < self.n_calls:
-            raise IndexError(f"there is no call {number}")
+            raise IndexError(f"there is no call {number}, the plan has {self.n_calls}")
+        bound.arrays = 0
+        self.claim()
         try:
             (<Kernel>self.kernels[number]).bind(arguments, &bound)
-        except BaseException:
+            self.check_cut(&self.calls[number], &bound)
+            bound, self.calls[number].bound = self.calls[number].bound, bound
+        finally:
             release(&bound)
-            raise
-        release(&self.calls[number].bound)
-        self.calls[number].bound = bound
+            swap(&self.running, 0)
+
+    cdef int check_cut(self, const Call* call, const Bound* bound) except -1:
+        """What is cut must keep its size."""
+        cdef int i, axis
+        for i in range(bound.arrays):
+            for axis in range(2):
+                if axis in (call.operand[i].batch, call.operand[i].cut) and bound.array[i].shape[axis] != call.bound.array[i].shape[axis]:
+                    raise ValueError(f"array {i} must have {call.bound.array[i].shape[axis]} entries along axis {axis}, it has {bound.array[i].shape[axis]}")
+        if bound.entry != call.bound.entry:
+            raise ValueError("a call can't change its dtype")
+        return 0
 
     def attach(self, x, y):
         """Name the arrays that hold a batch's input and output, for `forward`.
@@ -532,6 +609,8 @@ cdef class Plan:
             Among those the plan is bound to.
         """
         cdef size_t x_start = x.ctypes.data, y_start = y.ctypes.data
+        if self.moving or self.n_inputs or self.n_outputs:
+            raise ValueError("a plan is attached once, and has no moving scalars then")
         self.x, self.y = <char*>x_start, <char*>y_start
         self.x_bytes, self.y_bytes = x.nbytes // self.batch_size, y.nbytes // self.batch_size
         self.kept += (x, y)
@@ -553,9 +632,10 @@ cdef class Plan:
                     count[0] += 1
         return found
 
-    cdef int forward(self, const char* x, char* y, Py_ssize_t n, int threads) except -1 nogil:
-        """Compute the outputs y of n samples x, as many at a time as the plan is bound for."""
+    cdef int forward(self, const char* x, char* y, Py_ssize_t n, int threads, bint brief) except -1 nogil:
+        """Compute the outputs y of n samples x, as many at a time as the plan is bound for; Ctrl-C ends it unless that is `brief`."""
         cdef Py_ssize_t start, samples
+        cdef double deadline = 0 if brief else now() + PATIENCE
         cdef int i
         cdef unsigned mode
         cdef void* room = take_room(ROOM)
@@ -571,11 +651,15 @@ cdef class Plan:
                         self.inputs[i].data[0] = <void*>(x + start * self.x_bytes + self.inputs[i].offset)
                     for i in range(self.n_outputs):
                         self.outputs[i].data[0] = y + start * self.y_bytes + self.outputs[i].offset
-                    self.run_batch(samples, NULL, 0, threads, room, 0)
+                    self.run_batch(samples, NULL, 0, threads, room, mode, deadline)
                 else:
                     memcpy(self.x, x + start * self.x_bytes, samples * self.x_bytes)
-                    self.run_batch(samples, NULL, 0, threads, room, 0)
+                    self.run_batch(samples, NULL, 0, threads, room, mode, deadline)
                     memcpy(y + start * self.y_bytes, self.y, samples * self.y_bytes)
+                if not brief and now() > deadline:
+                    with gil:
+                        PyErr_CheckSignals()
+                    deadline = now() + PATIENCE
         finally:
             denormals_restore(mode)
             give_room(room)
@@ -607,27 +691,43 @@ cdef class Predictor:
 
     Raises
     ------
-    ValueError
+    ValueError, TypeError
         When x has another shape than the model expects, or `out` another than the result.
+
+    Attributes
+    ----------
+    input_shape, output_shape : tuple of int
+        Of one sample.
+    dtype : str
+    batch_size : int
+        Samples computed at a time.
     """
 
-    cdef object make, convert, empty, threads
-    cdef list idle, wide
+    cdef object source, plan, convert, refusal, ndarray, empty, real, threads
+    cdef list single, idle, wide  # plans that no thread uses: for one sample, for a batch, for a batch on each thread
+    cdef tuple one
     cdef readonly tuple input_shape, output_shape
     cdef readonly str dtype
     cdef readonly Py_ssize_t batch_size
     cdef Py_ssize_t work, itemsize
 
-    def __init__(self, make, convert, empty, threads, tuple input_shape, tuple output_shape, str dtype, Py_ssize_t batch_size, Py_ssize_t work):
-        self.make, self.convert, self.empty, self.threads, self.work = make, convert, empty, threads, work
-        self.input_shape, self.output_shape, self.dtype, self.batch_size = input_shape, output_shape, dtype, batch_size
-        self.itemsize = 4 if dtype == "float32" else 8
-        self.idle, self.wide = [make(batch_size)], []
+    def __cinit__(self, source):
+        self.source, self.plan, self.convert, self.refusal, self.threads = source, source.plan, source.convert, source.refusal, source.threads
+        self.ndarray, self.empty, self.real, self.itemsize = source.ndarray, source.empty, source.real, source.real.itemsize
+        self.input_shape, self.output_shape, self.dtype = source.input_shape, source.output_shape, source.dtype
+        self.batch_size, self.work, self.one = source.batch_size, source.work, (1, *source.output_shape)
+        self.single, self.idle, self.wide = [self.plan(1, 1)], [], []
+
+    def __reduce__(self):
+        return self.source.__reduce__()
+
+    def __repr__(self):
+        return repr(self.source)
 
     cdef bint fits(self, const Py_buffer* buffer, tuple shape) noexcept:
         """Whether a contiguous buffer holds samples of `shape` in the model's dtype."""
         cdef Py_ssize_t axis
-        if buffer.ndim != PyTuple_GET_SIZE(shape) + 1 or kind_of(buffer) != REAL or buffer.itemsize != self.itemsize:
+        if buffer.ndim != PyTuple_GET_SIZE(shape) + 1 or buffer.itemsize != self.itemsize or kind_of(buffer) != REAL:
             return False
         for axis in range(buffer.ndim - 1):
             if buffer.shape[axis + 1] != PyLong_AsSsize_t(<object>PyTuple_GET_ITEM(shape, axis)):
@@ -636,29 +736,42 @@ cdef class Predictor:
 
     cdef int take(self, x, Py_buffer* buffer) except -1:
         """Keep a buffer of samples, converted first where they aren't as the model takes them."""
-        try:
-            PyObject_GetBuffer(x, buffer, PyBUF_ND | PyBUF_FORMAT)
-        except (TypeError, ValueError, BufferError):
-            pass
-        else:
-            if self.fits(buffer, self.input_shape):
-                return 0
-            PyBuffer_Release(buffer)
+        if type(x) is self.ndarray:  # not a masked array, say
+            try:
+                PyObject_GetBuffer(x, buffer, PyBUF_ND | PyBUF_FORMAT)
+            except (ValueError, BufferError):
+                pass
+            else:
+                if self.fits(buffer, self.input_shape):
+                    return 0
+                PyBuffer_Release(buffer)
         PyObject_GetBuffer(self.convert(x), buffer, PyBUF_ND | PyBUF_FORMAT)
+        return 0
+
+    cdef int take_out(self, out, Py_ssize_t n, Py_buffer* buffer) except -1:
+        try:
+            PyObject_GetBuffer(out, buffer, PyBUF_ND | PyBUF_FORMAT | PyBUF_WRITABLE)
+        except (TypeError, ValueError, BufferError):
+            raise self.refusal(out, n) from None
+        if not self.fits(buffer, self.output_shape) or buffer.shape[0] != n:
+            PyBuffer_Release(buffer)
+            raise self.refusal(out, n)
         return 0
 
     def __call__(self, x, *, out=None):
         cdef Py_buffer given, result
+        cdef Py_ssize_t n
         self.take(x, &given)
         try:
+            n = given.shape[0]
             if out is None:
-                out = self.empty((given.shape[0], *self.output_shape), self.dtype)
-            PyObject_GetBuffer(out, &result, PyBUF_ND | PyBUF_FORMAT | PyBUF_WRITABLE)
+                out = self.empty(self.one if n == 1 else (n, *self.output_shape), self.real)
+            self.take_out(out, n, &result)
             try:
-                if not self.fits(&result, self.output_shape) or result.shape[0] != given.shape[0]:
-                    shape = (given.shape[0], *self.output_shape)
-                    raise ValueError(f"out must be a C-contiguous {self.dtype} array of shape {shape}")
-                self.compute(<const char*>given.buf, <char*>result.buf, given.shape[0])
+                if <char*>given.buf < <char*>result.buf + result.len and <char*>result.buf < <char*>given.buf + given.len:
+                    return self(self.convert(x).copy(), out=out)
+                if n:
+                    self.compute(<const char*>given.buf, <char*>result.buf, n)
             finally:
                 PyBuffer_Release(&result)
         finally:
@@ -666,22 +779,23 @@ cdef class Predictor:
         return out
 
     cdef int compute(self, const char* x, char* y, Py_ssize_t n) except -1:
-        """Run a plan that no other thread uses: one for few samples, or one for as many on each of several threads."""
+        """Run a plan that no other thread uses."""
         cdef Plan plan
         cdef int threads = self.threads() if n > self.batch_size else 1
-        cdef list idle = self.idle if threads == 1 else self.wide
+        cdef Py_ssize_t size = 1 if n == 1 else self.batch_size * threads
+        cdef list idle = self.single if n == 1 else self.idle if threads == 1 else self.wide
         try:
             plan = idle.pop()
         except IndexError:
-            plan = self.make(self.batch_size * threads)
-        if plan.batch_size != self.batch_size * threads:  # made for another number of threads
-            plan = self.make(self.batch_size * threads)
+            plan = self.plan(size, threads)
+        if plan.batch_size != size:  # made for another number of threads
+            plan = self.plan(size, threads)
         try:
             if n * self.work <= BRIEF:
-                plan.forward(x, y, n, 1)
+                plan.forward(x, y, n, 1, True)
             else:
                 with nogil:
-                    plan.forward(x, y, n, threads)
+                    plan.forward(x, y, n, threads, False)
         finally:
             idle.append(plan)
         return 0

@@ -2,18 +2,20 @@
 
 C (n, m) = A (n, k) @ B (k, m) [+ bias (m)], C's rows contiguous, A and B with any strides, counted in elements.
 
-A tile of C, `rows` x `vectors` registers, stays in registers while k runs: GCC keeps a fixed-size local array there as
-long as every bound is a constant, so `tile` is inlined once for each size. Row counts are shared out evenly (64 rows are
-4 tiles of 11 and 2 of 10, not 5 of 12 and a slow rest). A panel of B, as wide as the tile, is read in place where its rows
-are contiguous and near to each other, or else copied, one vector's columns after the other's. So one inner loop serves the
-three products of a layer, all edges and all strides.
+A tile of C, up to 12 rows x 2 vectors, stays in registers while k runs: GCC keeps a fixed-size local array there as long as
+every bound is a constant and nothing but unrolled loops touches it, so `tile` is inlined once for each size. Row counts are
+shared out evenly (64 rows are 4 tiles of 11 and 2 of 10, not 5 of 12 and a slow rest). A panel of B, as wide as the tile, is read
+in place where its rows are contiguous and near to each other, or else copied, with something to fill up the last vector. So one
+inner loop serves the three products of a layer, all edges and all strides. What would waste most of a tile has a way of its own:
+one row of C (`multiply`), one column (`dots`), and few columns whose A is contiguous the other way (`turned`).
 
-Large products are cut into blocks of A that fit the second-level cache and panels of B that fit the first. Where A's rows
+Large products are cut into blocks of A that fit the second-level cache and panels of B that stream through the first. Where A's rows
 lie far apart (a wide layer) its block is copied row by row: strides of some kB fall into few cache sets and a memory page each.
-What is copied goes to `room`, the calling thread's scratch (kernel.pxd).
+What is copied goes to `room`, the calling thread's scratch (kernel.pxd), of which 1.2 MB are used.
 
-Each element of C is one sum in the order of k, whatever its neighbours and wherever k is cut: sharing rows or columns among threads
-changes no bit.
+Each element of C is one sum in the order of k, from the bias on, whatever its neighbours and wherever k is cut: sharing rows or
+columns among threads changes no bit. Only `dots` sums in another order, which again depends on k alone; it is chosen by the number of
+columns, so a cut may not leave a single one.
 """
 
 from libc.string cimport memcpy
@@ -35,15 +37,19 @@ cdef extern from *:
       enum { FASTNN_ROWS = 6, FASTNN_BYTES = 32, FASTNN_MASKS = 0 };
     #endif
 
+    /* GCC otherwise makes memcpy of the loops that store a tile, doesn't unroll the loop around a call, and the tile goes to memory:
+       69 instead of 93 % of the limit at 32x64x64. */
     #if defined(__GNUC__) && !defined(__clang__)
       #pragma GCC optimize("no-tree-loop-distribute-patterns")
     #endif
     #if defined(__GNUC__)
       #define FASTNN_PREFETCH(address) __builtin_prefetch(address)
       #define FASTNN_UNROLL _Pragma("GCC unroll 16")
+      #define FASTNN_ONE_BY_ONE() __asm__ volatile("")
     #else
       #define FASTNN_PREFETCH(address) ((void)0)
       #define FASTNN_UNROLL
+      #define FASTNN_ONE_BY_ONE() ((void)0)
     #endif
 
     /* panel (k, one vector), its rows `width` apart = m transposed rows of b, the last one repeated. The inner loop has to be unrolled
@@ -69,19 +75,24 @@ cdef extern from *:
     enum:
         ROWS "FASTNN_ROWS"
         BYTES "FASTNN_BYTES"
-        MASKS "FASTNN_MASKS"   # whether part of a vector is loaded and stored as quickly as a whole one
+        MASKS "FASTNN_MASKS"   # whether part of a vector is stored as quickly as a whole one
+    # Keeps a loop scalar: vectorised, its products would be rounded before they are summed, and elsewhere not.
+    void one_by_one "FASTNN_ONE_BY_ONE"() noexcept nogil
     void prefetch "FASTNN_PREFETCH"(const void* address) noexcept nogil
-    void transpose_float "fastnn_transpose_float"(Py_ssize_t k, Py_ssize_t m, const float* b, Py_ssize_t b_col, float* panel, Py_ssize_t width) noexcept nogil
-    void transpose_double "fastnn_transpose_double"(Py_ssize_t k, Py_ssize_t m, const double* b, Py_ssize_t b_col, double* panel, Py_ssize_t width) noexcept nogil
+    void transpose_float "fastnn_transpose_float"(
+        Py_ssize_t k, Py_ssize_t m, const float* b, Py_ssize_t b_col, float* panel, Py_ssize_t width) noexcept nogil
+    void transpose_double "fastnn_transpose_double"(
+        Py_ssize_t k, Py_ssize_t m, const double* b, Py_ssize_t b_col, double* panel, Py_ssize_t width) noexcept nogil
 
 cdef enum:
     FLOATS = 32   # room for the widest tile's row in float32
-    DEPTH = 384   # k a block: DEPTH x FLOATS float32 are 48 kB, the first-level cache
-    BLOCK = 512   # rows a block: BLOCK x DEPTH float32 are 768 kB, within the second-level cache
+    DEPTH = 512   # k a block, and
+    BLOCK = 384   # rows a block: BLOCK x DEPTH float32 are 768 kB, within the second-level cache
     NEAR = 512    # elements from one row of B to the next up to which it is read in place
     FAR = 512     # elements from one row or column of A to the next from which on blocks of it are copied,
     MANY = 256    # if at least this many columns of C share the copy
     GROUP = 4     # panels of a far B copied at once
+    TURN = 512    # rows of C computed as columns at a time
     GAP = 16      # elements between the rows of a copy, so that they don't all fall into the same cache sets
 
 
@@ -103,6 +114,10 @@ cdef inline inline_void tile(
         else:
             for j in range(width):
                 sums[i * width + j] = 0
+    if add:
+        for i in range(rows):  # the tile below, which will be read when this one is done
+            prefetch(c + (rows + i) * c_row)
+            prefetch(c + (rows + i) * c_row + width - 1)
     while True:
         for i in range(rows):
             x = a[i * a_row]
@@ -197,34 +212,108 @@ cdef inline void copy_edge(Py_ssize_t n, Py_ssize_t m, const real* a, Py_ssize_t
 
 
 cdef inline void column(
+    Py_ssize_t n, Py_ssize_t k, const real* a, Py_ssize_t a_row, Py_ssize_t a_col,
+    const real* b, Py_ssize_t b_row, real* c, Py_ssize_t c_row, bint add, const real* bias,
+) noexcept nogil:
+    """As many columns of C as the tile is wide."""
+    cdef Py_ssize_t tiles = (n + ROWS - 1) // ROWS, t, rows, i = 0
+    for t in range(tiles):
+        rows = (n - i) // (tiles - t)
+        tile_of(rows, BYTES // sizeof(real), k, a + i * a_row, a_row, a_col, b, b_row, c + i * c_row, c_row, add, bias)
+        i += rows
+
+
+cdef inline void narrow_column(
     Py_ssize_t n, Py_ssize_t m, Py_ssize_t k, const real* a, Py_ssize_t a_row, Py_ssize_t a_col,
     const real* b, Py_ssize_t b_row, real* c, Py_ssize_t c_row, bint add, const real* bias,
 ) noexcept nogil:
-    """Columns [0, m) of C, m at most the tile's width, from a panel of B that is as wide as the tile."""
+    """Columns [0, m) of C, m less than the tile's width, from a panel of B that is as wide as the tile, or half as wide if that suffices.
+
+    Where C's rows have no gaps, a tile writes whole vectors: what spills into the rows below is overwritten when their turn comes.
+    """
     cdef real[12 * FLOATS] edge
     cdef real[FLOATS] edge_bias
-    cdef Py_ssize_t lanes = BYTES // 2 // sizeof(real), width = 2 * lanes
-    cdef Py_ssize_t tiles = (n + ROWS - 1) // ROWS
-    cdef Py_ssize_t t, rows, i = 0
-    if m < width:
-        if bias:
-            copy_edge(1, m, bias, 0, edge_bias, 0)
-            bias = edge_bias
-        if m <= lanes:
-            width = lanes
-    for t in range(tiles):
-        rows = (n - i) // (tiles - t)
-        if m == 2 * lanes:
-            tile_of(rows, BYTES // sizeof(real), k, a + i * a_row, a_row, a_col, b, b_row, c + i * c_row, c_row, add, bias)
+    cdef Py_ssize_t lanes = BYTES // 2 // sizeof(real), width = lanes if m <= lanes else 2 * lanes
+    cdef Py_ssize_t tiles = (n + ROWS - 1) // ROWS, rows, to_row
+    cdef real* to
+    cdef bint direct
+    if bias:
+        copy_edge(1, m, bias, 0, edge_bias, 0)
+        bias = edge_bias
+    while tiles > 0:
+        rows = n // tiles
+        n -= rows
+        tiles -= 1
+        direct = c_row == m and not add and n * m >= width - m
+        to, to_row = c if direct else edge, m if direct else width
+        if add:
+            copy_edge(rows, m, c, c_row, edge, width)
+        if width == lanes:
+            tile_of(rows, BYTES // 2 // sizeof(real), k, a, a_row, a_col, b, b_row, to, to_row, add, bias)
         else:
-            if add:
-                copy_edge(rows, m, c + i * c_row, c_row, edge, width)
-            if width == lanes:
-                tile_of(rows, BYTES // 2 // sizeof(real), k, a + i * a_row, a_row, a_col, b, b_row, edge, width, add, bias)
-            else:
-                tile_of(rows, BYTES // sizeof(real), k, a + i * a_row, a_row, a_col, b, b_row, edge, width, add, bias)
-            copy_edge(rows, m, edge, width, c + i * c_row, c_row)
-        i += rows
+            tile_of(rows, BYTES // sizeof(real), k, a, a_row, a_col, b, b_row, to, to_row, add, bias)
+        if not direct:
+            copy_edge(rows, m, edge, width, c, c_row)
+        a += rows * a_row
+        c += rows * c_row
+
+
+cdef inline inline_void dots_of(
+    const int rows, Py_ssize_t k, const real* a, Py_ssize_t a_row, Py_ssize_t a_col,
+    const real* b, Py_ssize_t b_row, real* c, Py_ssize_t c_row, const real* bias,
+) noexcept nogil:
+    """c (rows) = a (rows, k) @ b (k) + bias (1): each lane of a vector sums on its own, and the lanes are folded in the end."""
+    cdef real[8 * 16] sums
+    cdef real[8] rest
+    cdef int lanes = BYTES // 2 // sizeof(real), i, j
+    cdef Py_ssize_t p
+    for i in range(rows):
+        for j in range(lanes):
+            sums[i * lanes + j] = 0
+    for p in range(k // lanes):
+        for i in range(rows):
+            for j in range(lanes):
+                sums[i * lanes + j] += a[i * a_row + j * a_col] * b[j * b_row]
+        a += lanes * a_col
+        b += lanes * b_row
+    for i in range(rows):
+        rest[i] = bias[0] if bias else 0
+    for p in range(k % lanes):
+        one_by_one()
+        for i in range(rows):
+            rest[i] += a[i * a_row + p * a_col] * b[p * b_row]
+    fold(rows, lanes, 8, sums)
+    fold(rows, lanes, 4, sums)
+    fold(rows, lanes, 2, sums)
+    fold(rows, lanes, 1, sums)
+    for i in range(rows):
+        c[i * c_row] = rest[i] + sums[i * lanes]
+
+
+cdef inline inline_void fold(const int rows, const int lanes, const int half, real* sums) noexcept nogil:
+    cdef int i, j
+    if half < lanes:
+        for i in range(rows):
+            for j in range(half):
+                sums[i * lanes + j] += sums[i * lanes + half + j]
+
+
+cdef inline void dots(
+    Py_ssize_t n, Py_ssize_t k, const real* a, Py_ssize_t a_row, Py_ssize_t a_col,
+    const real* b, Py_ssize_t b_row, real* c, Py_ssize_t c_row, const real* bias,
+) noexcept nogil:
+    """C (n, 1) = A (n, k) @ B (k, 1) + bias (1): a tile would use one lane of its vectors."""
+    cdef Py_ssize_t i = 0
+    if a_col == 1 and b_row == 1:
+        while i + 8 <= n:
+            dots_of(8, k, a + i * a_row, a_row, 1, b, 1, c + i * c_row, c_row, bias)
+            i += 8
+    while i < n:
+        if a_col == 1 and b_row == 1:
+            dots_of(1, k, a + i * a_row, a_row, 1, b, 1, c + i * c_row, c_row, bias)
+        else:
+            dots_of(1, k, a + i * a_row, a_row, a_col, b, b_row, c + i * c_row, c_row, bias)
+        i += 1
 
 
 cdef inline const real* gather(
@@ -235,11 +324,15 @@ cdef inline const real* gather(
     if a_col[0] == 1:
         stride = k + GAP
         for i in range(n):
+            for p in range(k * sizeof(real) // 64):
+                prefetch(a + (i + 2) * a_row[0] + p * (64 // sizeof(real)))
             memcpy(room + i * stride, a + i * a_row[0], k * sizeof(real))
         a_row[0] = stride
     else:
         stride = n + GAP
         for p in range(k):
+            for i in range(n * sizeof(real) // 64):
+                prefetch(a + (p + 2) * a_col[0] + i * (64 // sizeof(real)))
             memcpy(room + p * stride, a + p * a_col[0], n * sizeof(real))
         a_col[0] = stride
     return room
@@ -258,6 +351,12 @@ cdef inline void gemm(
     cdef real* panel = room + (limit + GAP) * (DEPTH + GAP)
     cdef const real* block_a
     cdef Py_ssize_t block_row, block_col, j
+    if m == 1 and n > 1 and a_row == 1 and c_row == 1 and not bias:  # as one row: the same memory
+        gemm(1, n, k, b, b_col, b_row, a, a_col, 1, c, n, NULL, room)
+        return
+    if 1 < m <= ROWS and a_row == 1 and n >= 2 * BYTES // sizeof(real) and not bias and k > 0:
+        turned(n, m, k, a, a_col, b, b_row, b_col, c, c_row, room, panel + GROUP * DEPTH * BYTES // sizeof(real))
+        return
     if k == 0:
         for i in range(n):
             for j in range(m):
@@ -277,6 +376,21 @@ cdef inline void gemm(
         i += rows
 
 
+cdef inline void turned(
+    Py_ssize_t n, Py_ssize_t m, Py_ssize_t k, const real* a, Py_ssize_t a_col, const real* b, Py_ssize_t b_row, Py_ssize_t b_col,
+    real* c, Py_ssize_t c_row, real* room, real* rows,
+) noexcept nogil:
+    """Few columns of C as rows of whole vectors, along which A's columns are contiguous: 10 of 10 sums count instead of 10 of 16."""
+    cdef Py_ssize_t i = 0, count, p, j
+    while i < n:
+        count = min(n - i, TURN)
+        gemm(m, count, k, b, b_col, b_row, a + i, a_col, 1, rows, TURN + GAP, NULL, room)
+        for p in range(count):
+            for j in range(m):
+                c[(i + p) * c_row + j] = rows[j * (TURN + GAP) + p]
+        i += count
+
+
 cdef inline void multiply(
     Py_ssize_t n, Py_ssize_t m, Py_ssize_t k, const real* a, Py_ssize_t a_row, Py_ssize_t a_col,
     const real* b, Py_ssize_t b_row, Py_ssize_t b_col, real* c, Py_ssize_t c_row, bint add, const real* bias, real* panel,
@@ -287,21 +401,27 @@ cdef inline void multiply(
     while n == 1 and b_col == 1 and m - j >= 4 * width:
         tile(1, 4 * BYTES // sizeof(real), k, a, a_row, a_col, b + j, b_row, c + j, c_row, add, bias + j if bias else NULL)
         j += 4 * width
+    while n == 1 and b_col == 1 and m - j >= 2 * width:
+        tile(1, 2 * BYTES // sizeof(real), k, a, a_row, a_col, b + j, b_row, c + j, c_row, add, bias + j if bias else NULL)
+        j += 2 * width
     while far and m - j >= GROUP * width:
         pack_group(k, GROUP, b + j, b_row, panel, width)
         for q in range(GROUP):
-            column(n, width, k, a, a_row, a_col, panel + q * k * width, width, c + j, c_row, add, bias + j if bias else NULL)
+            column(n, k, a, a_row, a_col, panel + q * k * width, width, c + j, c_row, add, bias + j if bias else NULL)
             j += width
     while j < m:
         columns = min(width, m - j)
         if b_col == 1 and columns == width and not far:
-            column(n, columns, k, a, a_row, a_col, b + j, b_row, c + j, c_row, add, bias + j if bias else NULL)
+            column(n, k, a, a_row, a_col, b + j, b_row, c + j, c_row, add, bias + j if bias else NULL)
+        elif columns == width:
+            pack(k, columns, b + j * b_col, b_row, b_col, panel, BYTES // sizeof(real))
+            column(n, k, a, a_row, a_col, panel, width, c + j, c_row, add, bias + j if bias else NULL)
         elif columns > width // 2:
             pack(k, columns, b + j * b_col, b_row, b_col, panel, BYTES // sizeof(real))
-            column(n, columns, k, a, a_row, a_col, panel, width, c + j, c_row, add, bias + j if bias else NULL)
+            narrow_column(n, columns, k, a, a_row, a_col, panel, width, c + j, c_row, add, bias + j if bias else NULL)
         else:
             pack(k, columns, b + j * b_col, b_row, b_col, panel, BYTES // 2 // sizeof(real))
-            column(n, columns, k, a, a_row, a_col, panel, width // 2, c + j, c_row, add, bias + j if bias else NULL)
+            narrow_column(n, columns, k, a, a_row, a_col, panel, width // 2, c + j, c_row, add, bias + j if bias else NULL)
         j += width
 
 
@@ -311,5 +431,7 @@ cdef inline void pack_group(
     """Several whole panels in one pass over B's rows: a row of a wide B lies in a page of its own, which is looked up once."""
     cdef Py_ssize_t p, q
     for p in range(k):
+        for q in range(2 * panels):
+            prefetch(b + (p + 8) * b_row + q * width // 2)
         for q in range(panels):
             memcpy(group + (q * k + p) * width, b + p * b_row + q * width, BYTES)

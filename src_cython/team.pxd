@@ -46,7 +46,9 @@ cdef extern from *:
       typedef volatile LONG fastnn_word;
       static unsigned fastnn_load(fastnn_word* word) { return (unsigned)ReadAcquire(word); }
       static unsigned fastnn_swap(fastnn_word* word, unsigned value) { return (unsigned)InterlockedExchange(word, (LONG)value); }
-      static unsigned fastnn_subtract(fastnn_word* word, unsigned value) { return (unsigned)InterlockedExchangeAdd(word, -(LONG)value) - value; }
+      static unsigned fastnn_subtract(fastnn_word* word, unsigned value) {
+          return (unsigned)InterlockedExchangeAdd(word, -(LONG)value) - value;
+      }
       static int fastnn_replace(fastnn_word* word, unsigned* seen, unsigned value) {
           unsigned found = (unsigned)InterlockedCompareExchange(word, (LONG)value, (LONG)*seen);
           int replaced = found == *seen;
@@ -138,7 +140,7 @@ cdef extern from *:
     enum {
         FASTNN_TEAM = 64,               /* threads, the caller included */
         FASTNN_PARTS = (1 << 26) - 1,   /* the ticket's bits that count parts; those above count helpers */
-        FASTNN_SPIN = 50000,            /* ns of spinning before sleeping; waking a sleeper takes 5 to 50 us */
+        FASTNN_SPIN = 50000,            /* ns of spinning before sleeping; waking a sleeper costs the caller some 15 us */
         FASTNN_LATE = 50000,            /* ns that a wait for helpers may be longer than the caller's own work */
         FASTNN_PAUSE = 100000000        /* ns that regions run alone at most, before helpers are tried again */
     };
@@ -338,6 +340,6 @@ cdef extern from *:
 cdef inline int team_run(team_task task, void* context, int parts, int threads) noexcept nogil:
     """Run `task` on parts 0..parts-1 on up to `threads` threads, this one included; nonzero, and nothing has run, when there is no memory.
 
-    Which thread runs a part is chance. `room` is ROOM bytes of scratch, aligned to 64. Helpers flush denormals; this thread's mode is its own.
+    Any thread may run any part. `room` is ROOM bytes of scratch, aligned to 64. Helpers flush denormals; the caller's mode is its own.
     """
     return fastnn_team_run(task, context, parts, threads, ROOM)

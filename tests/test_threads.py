@@ -126,6 +126,23 @@ def test_the_environment_sets_the_number():
     assert run_python("import fastnn; print(fastnn.get_num_threads())", FASTNN_NUM_THREADS="3") == (0, "3\n")
 
 
+@compiled_only
+def test_threadpoolctl_limits_the_threads():
+    pytest.importorskip("threadpoolctl")
+    status, out = run_python(
+        """
+import threadpoolctl, fastnn
+fastnn.set_num_threads(3)
+with threadpoolctl.threadpool_limits(1):
+    print(fastnn.get_num_threads())
+with threadpoolctl.threadpool_limits(1, user_api="blas"):
+    print(fastnn.get_num_threads())
+print(fastnn.get_num_threads())
+"""
+    )
+    assert (status, out.split()) == (0, ["1", "3", "3"])
+
+
 FORK = """
 import os, warnings
 import numpy as np, fastnn

@@ -19,14 +19,13 @@ from benchmarks.peers.measure import Effort, time_prediction, time_training  # n
 from benchmarks.peers.peak import measured_peak  # noqa: E402
 
 PACKAGES = ("numpy", "torch", "jax", "jaxlib", "scikit-learn", "onnx", "onnxruntime")
-QUICK = Effort(rounds=5, turn=0.005)
 
 
 def _options() -> argparse.Namespace:
     names = list(dict.fromkeys(w.name for w in (*workloads.TRAININGS, *workloads.PREDICTIONS)))
     parser = argparse.ArgumentParser("python -m benchmarks.peers")
     parser.description = "Training steps and predictions of fastnn and of other libraries on one processor, measured in turn."
-    parser.add_argument("--quick", action="store_true", help="few and short rounds")
+    Effort.add_options(parser)
     parser.add_argument("--only", nargs="+", default=(), choices=names, metavar="WORKLOAD", help=", ".join(names))
     parser.add_argument("--rivals", nargs="+", default=rivals.libraries(), choices=rivals.libraries(), help="the libraries to measure")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every round's time")
@@ -38,8 +37,8 @@ def _options() -> argparse.Namespace:
 
 
 def _measure(options: argparse.Namespace) -> report.Results:
-    effort = QUICK if options.quick else Effort()
-    results = report.Results(describe(PACKAGES), rivals.load(options.rivals))
+    effort = Effort.of(options)
+    results = report.Results(describe(PACKAGES, effort.clock_name), rivals.load(options.rivals))
     peaks = {dtype: measured_peak(dtype) for dtype in ("float32", "float64")}
     results.peaks = {dtype: peak for dtype, peak in peaks.items() if peak}
     results.trainings = [(w, time_training(w, effort)) for w in _chosen(workloads.TRAININGS, options.only)]

@@ -23,8 +23,8 @@ def pin() -> None:
         os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
 
 
-def describe(packages: Iterable[str]) -> dict[str, Any]:
-    """The machine, the date, and the versions of Python and of those packages that are installed."""
+def describe(packages: Iterable[str], clock: str = "wall") -> dict[str, Any]:
+    """The machine, the date, the clock, and the versions of Python and of those packages that are installed."""
     return {
         "processor": _processor(),
         "pinned to": sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else None,
@@ -32,6 +32,7 @@ def describe(packages: Iterable[str]) -> dict[str, Any]:
         "load": round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None,
         "system": platform.platform(),
         "date": time.strftime("%Y-%m-%d"),
+        "clock": clock,
         "versions": {"Python": platform.python_version(), **dict(_versions(packages))},
     }
 

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 
 import fastnn
 from benchmarks.peers.rivals import predicts, trains
-from benchmarks.peers.workloads import BETA_1, BETA_2, EPSILON, LEARNING_RATE, Network, Training
+from benchmarks.peers.workloads import BETA_1, BETA_2, EPSILON, LEARNING_RATE, Network, Prediction, Training
 
 fastnn.backend.use("compiled")
 fastnn.set_num_threads(1)
 
 
-def _model(network: Network) -> fastnn.Sequential:
+def model_of(network: Network) -> fastnn.Sequential:
+    """The network as a model."""
     hidden = [fastnn.layers.Dense(units, network.activation) for units in network.units[1:-1]]
     last = fastnn.layers.Dense(network.units[-1], "softmax" if network.classifies else None)
     model = fastnn.Sequential([fastnn.Input(network.units[:1]), *hidden, last], dtype="float32")
@@ -25,7 +27,7 @@ def _model(network: Network) -> fastnn.Sequential:
 @trains("fastnn")
 class Trainer:
     def __init__(self, workload: Training):
-        self.workload, self.model = workload, _model(workload.network)
+        self.workload, self.model = workload, model_of(workload.network)
         loss = "sparse_categorical_crossentropy" if workload.network.classifies else "mse"
         self.model.compile(fastnn.optimizers.Adam(LEARNING_RATE, BETA_1, BETA_2, EPSILON), loss)
 
@@ -35,16 +37,20 @@ class Trainer:
 
 
 @predicts("fastnn predict")
-def _predict(network: Network) -> Callable[[np.ndarray], np.ndarray]:
-    return _model(network).predict
+def _predict(workload: Prediction) -> Callable[[np.ndarray], np.ndarray]:
+    return model_of(workload.network).predict
 
 
 @predicts("fastnn call")
-def _call(network: Network) -> Callable[[np.ndarray], np.ndarray]:
-    return _model(network)
+def _call(workload: Prediction) -> Callable[[np.ndarray], np.ndarray]:
+    return model_of(workload.network)
 
 
 @predicts("fastnn frozen")
-def _frozen(network: Network) -> Callable[[np.ndarray], np.ndarray] | None:
-    freeze = getattr(_model(network), "freeze", None)
-    return freeze and freeze()
+def _frozen(workload: Prediction) -> Callable[[np.ndarray], np.ndarray]:
+    return model_of(workload.network).freeze()
+
+
+@predicts("fastnn frozen, out")
+def _into(workload: Prediction) -> Callable[[np.ndarray], np.ndarray]:
+    return partial(_frozen(workload), out=np.empty((workload.batch, workload.network.units[-1]), "float32"))

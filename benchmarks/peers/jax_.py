@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from benchmarks.peers.rivals import predicts, trains
-from benchmarks.peers.workloads import BETA_1, BETA_2, EPSILON, LEARNING_RATE, Network, Training
+from benchmarks.peers.workloads import BETA_1, BETA_2, EPSILON, LEARNING_RATE, Network, Prediction, Training
 
 # With one processor, handing each call to another thread only costs: a step of tiny 34 us instead of 26, a prediction 17 instead of 8.
 jax.config.update("jax_cpu_enable_async_dispatch", False)
@@ -102,7 +102,8 @@ class Loop(_Trainer):
 
 
 @predicts("JAX")
-def predictor(network: Network) -> Callable[[np.ndarray], np.ndarray]:
+def predictor(workload: Prediction) -> Callable[[np.ndarray], np.ndarray]:
+    network = workload.network
     weights = jax.tree.map(jnp.asarray, network.weights)
 
     @jax.jit

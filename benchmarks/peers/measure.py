@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import argparse
 import gc
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -19,10 +21,29 @@ TOLERANCE = 1e-4
 
 @dataclass(frozen=True)
 class Effort:
-    """How many rounds, and how long one entrant's turn lasts at least, in seconds."""
+    """How many rounds, how long one entrant's turn lasts at least, in seconds, and by which clock."""
 
     rounds: int = 15
     turn: float = 0.02
+    clock: Callable[[], float] = time.perf_counter
+
+    @staticmethod
+    def add_options(parser: argparse.ArgumentParser) -> None:
+        """Give a command line the options that `of` reads."""
+        parser.add_argument("--quick", action="store_true", help="few and short rounds")
+        parser.add_argument(
+            "--processor-time", action="store_true", help="time on the processor, not on the wall: for a machine that others use, too"
+        )
+
+    @staticmethod
+    def of(options: argparse.Namespace) -> Effort:
+        """What the command line asks for."""
+        rounds, turn = (5, 0.005) if options.quick else (Effort.rounds, Effort.turn)
+        return Effort(rounds, turn, time.process_time if options.processor_time else time.perf_counter)
+
+    @property
+    def clock_name(self) -> str:
+        return "processor" if self.clock is time.process_time else "wall"
 
 
 @dataclass(frozen=True)
@@ -49,17 +70,16 @@ Timings = dict[str, Timing]
 def time_training(workload: Training, effort: Effort) -> Timings:
     """Microseconds a step, after an epoch in fixed order whose loss all entrants must agree on."""
     entrants = {name: made(workload) for name, made in rivals.trainers.items()}
-    first = {name: _timed(lambda entrant=entrant: entrant.epoch(False)) for name, entrant in entrants.items()}
+    first = {name: _timed(partial(entrant.epoch, False), effort.clock) for name, entrant in entrants.items()}
     check_agreement({name: loss for name, (_, loss) in first.items()}, f"mean loss of {workload.name}'s first epoch")
-    calls = {name: lambda entrant=entrant: entrant.epoch(True) for name, entrant in entrants.items()}
+    calls = {name: partial(entrant.epoch, True) for name, entrant in entrants.items()}
     return _timings(calls, {name: seconds for name, (seconds, _) in first.items()}, effort, workload.steps)
 
 
 def time_prediction(workload: Prediction, effort: Effort) -> Timings:
     """Microseconds a call, after one whose outputs all entrants must agree on."""
-    made = {name: make(workload.network) for name, make in rivals.predictors.items()}
-    calls = {name: lambda predict=predict: predict(workload.x) for name, predict in made.items() if predict}
-    first = {name: _timed(call) for name, call in calls.items()}
+    calls = {name: partial(make(workload), workload.x) for name, make in rivals.predictors.items()}
+    first = {name: _timed(call, effort.clock) for name, call in calls.items()}
     check_agreement({name: out for name, (_, out) in first.items()}, f"outputs of {workload.name}, batch {workload.batch}")
     return _timings(calls, {name: seconds for name, (seconds, _) in first.items()}, effort, 1)
 
@@ -91,35 +111,35 @@ def _timings(calls: dict[str, Callable[[], Any]], first: dict[str, float], effor
 
 def interleave(calls: dict[str, Callable[[], Any]], effort: Effort) -> dict[str, list[float]]:
     """Seconds a call: a number a round for each entrant, none of them its warm-up."""
-    counts = {name: _count(call, effort.turn) for name, call in calls.items()}
+    counts = {name: _count(call, effort) for name, call in calls.items()}
     samples: dict[str, list[float]] = {name: [] for name in calls}
     with _no_collection():
         for _ in range(effort.rounds):
             for name, call in calls.items():
-                samples[name].append(_seconds(call, counts[name]))
+                samples[name].append(_seconds(call, counts[name], effort.clock))
     return samples
 
 
-def _count(call: Callable[[], Any], turn: float) -> int:
+def _count(call: Callable[[], Any], effort: Effort) -> int:
     """How many calls fill a turn; as a warm-up, calls for about half a turn come first."""
-    end = time.perf_counter() + turn / 2
-    call()
-    while time.perf_counter() < end:
+    start, calls = effort.clock(), 0
+    while calls == 0 or effort.clock() < start + effort.turn / 2:
         call()
-    return max(1, round(turn / _seconds(call, 1)))
+        calls += 1
+    return max(1, round(effort.turn / _seconds(call, calls, effort.clock)))
 
 
-def _seconds(call: Callable[[], Any], count: int) -> float:
-    start = time.perf_counter()
+def _seconds(call: Callable[[], Any], count: int, clock: Callable[[], float]) -> float:
+    start = clock()
     for _ in range(count):
         call()
-    return (time.perf_counter() - start) / count
+    return (clock() - start) / count
 
 
-def _timed(call: Callable[[], Any]) -> tuple[float, Any]:
-    start = time.perf_counter()
+def _timed(call: Callable[[], Any], clock: Callable[[], float]) -> tuple[float, Any]:
+    start = clock()
     result = call()
-    return time.perf_counter() - start, result
+    return clock() - start, result
 
 
 @contextmanager

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from benchmarks.peers.rivals import predicts, trains
-from benchmarks.peers.workloads import BETA_1, BETA_2, EPSILON, LEARNING_RATE, Network, Training
+from benchmarks.peers.workloads import BETA_1, BETA_2, EPSILON, LEARNING_RATE, Prediction, Training
 
 
 def _sigmoid(z: np.ndarray) -> np.ndarray:
@@ -105,7 +105,8 @@ def _squared_error(y: np.ndarray, t: np.ndarray) -> tuple[float, np.ndarray]:
 
 
 @predicts("NumPy")
-def predictor(network: Network) -> Callable[[np.ndarray], np.ndarray]:
+def predictor(workload: Prediction) -> Callable[[np.ndarray], np.ndarray]:
+    network = workload.network
     *hidden, (w_last, b_last) = network.weights
     activation = _ACTIVATIONS[network.activation]
 

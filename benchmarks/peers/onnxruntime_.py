@@ -10,7 +10,7 @@ import onnxruntime
 from onnx import TensorProto, helper, numpy_helper
 
 from benchmarks.peers.rivals import predicts
-from benchmarks.peers.workloads import Network
+from benchmarks.peers.workloads import Network, Prediction
 
 _ACTIVATIONS = {"relu": "Relu", "sigmoid": "Sigmoid"}
 _OPSET, _IR = 17, 8  # old enough for any runtime of the last years
@@ -31,7 +31,8 @@ def _graph(network: Network) -> onnx.GraphProto:
 
 
 @predicts("ONNX Runtime")
-def predictor(network: Network) -> Callable[[np.ndarray], np.ndarray]:
+def predictor(workload: Prediction) -> Callable[[np.ndarray], np.ndarray]:
+    network = workload.network
     model = helper.make_model(_graph(network), opset_imports=[helper.make_opsetid("", _OPSET)], ir_version=_IR)
     onnx.checker.check_model(model)
     options = onnxruntime.SessionOptions()

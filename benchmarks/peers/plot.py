@@ -9,7 +9,7 @@ from typing import Any
 from benchmarks.peers.measure import Timings
 from benchmarks.peers.report import Results, is_ours
 
-_OURS = ("#b2182b", "#ef8a62", "#fddbc7", "#67001f")
+_OURS = ("#b2182b", "#ef8a62", "#fddbc7", "#67001f", "#d6604d")
 _RIVALS = ("#2166ac", "#67a9cf", "#666666", "#1b7837", "#762a83", "#c2a5cf", "#d1e5f0", "#7fbf7b", "#9970ab")
 
 

@@ -1,4 +1,4 @@
-"""The tables, and the same as JSON."""
+"""The tables, and the same as JSON and back."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from benchmarks.peers.measure import Timings
-from benchmarks.peers.workloads import Prediction, Target, Training
+from benchmarks.peers.measure import Timing, Timings
+from benchmarks.peers.workloads import PREDICTIONS, TRAININGS, Prediction, Target, Training
+from benchmarks.tables import machine_lines, number, table
 
 OURS = "fastnn"
 SLOW_START = 0.1  # seconds a first call must take beyond the others to be reported
@@ -29,8 +30,8 @@ def is_ours(name: str) -> bool:
 
 
 def best(timings: Timings, ours: bool) -> str | None:
-    """The fastest of fastnn's entrants, or of the others."""
-    names = [name for name in timings if is_ours(name) == ours]
+    """The fastest of fastnn's entrants, or of the others; not of those told where to put the result, which no rival is."""
+    names = [name for name in timings if is_ours(name) == ours and not name.endswith(", out")]
     return min(names, key=lambda name: timings[name].median, default=None)
 
 
@@ -58,13 +59,8 @@ def _verdict(target: Target, timings: Timings) -> str:
     return f"{judged['target']}: " + ("met" if judged["factor"] <= 1.0 else f"missed by {judged['factor']:.2f} x")
 
 
-def _number(value: float) -> str:
-    """Three significant digits, without an exponent."""
-    return f"{value:.0f}" if value >= 100 else f"{value:.3g}"
-
-
 def _row(label: str, timings: Timings, names: Iterable[str], targets: Iterable[Target]) -> list[str]:
-    cells = [f"{_number(timings[n].median)} ±{timings[n].spread:.0%}" if n in timings else "-" for n in names]
+    cells = [f"{number(timings[n].median)} ±{timings[n].spread:.0%}" if n in timings else "-" for n in names]
     overall = ratio(timings)
     share = "-" if overall is None else f"{overall:.2f} ({best(timings, False)})"
     return [label, *cells, share, "; ".join(_verdict(t, timings) for t in targets) or "-"]
@@ -75,11 +71,7 @@ def _table(first: str, rows: Sequence[tuple[str, Timings, Sequence[Target]]]) ->
     names = list(dict.fromkeys(name for _, timings, _ in rows for name in timings))
     heading = [first, *names, f"{OURS} / best rival", "targets"]
     cells = [heading, *(_row(label, timings, names, targets) for label, timings, targets in rows)]
-    widths = [max(len(row[i]) for row in cells) for i in range(len(heading))]
-    rule = ["-" * widths[0], *("-" * (width - 1) + ":" for width in widths[1:-1]), "-" * widths[-1]]
-    for row in (cells[0], rule, *cells[1:]):
-        middle = [cell.rjust(width) for cell, width in zip(row[1:-1], widths[1:-1], strict=True)]
-        yield "| " + " | ".join([row[0].ljust(widths[0]), *middle, row[-1].ljust(widths[-1])]) + " |"
+    yield from table(cells, left=(0, len(heading) - 1))
 
 
 def _training_label(workload: Training) -> str:
@@ -98,15 +90,9 @@ def _first_calls(results: Results) -> Iterator[str]:
         yield f"Not in these times, what the first epoch took beyond the others (compilation): {', '.join(slow)}."
 
 
-def _machine_lines(machine: dict[str, Any]) -> Iterator[str]:
-    pinned = f"processor {machine['pinned to']} of {machine['processors']}, one thread"
-    yield f"{machine['date']}, {machine['processor']}, {pinned}, load when it started {machine['load']}"
-    yield f"{machine['system']}; " + ", ".join(f"{name} {version}" for name, version in machine["versions"].items())
-
-
 def lines(results: Results) -> Iterator[str]:
     """The report as Markdown."""
-    yield from _machine_lines(results.machine)
+    yield from machine_lines(results.machine)
     if results.peaks:
         yield "Measured peak of multiply-adds: " + ", ".join(f"{dtype} {peak:.0f} GFLOP/s" for dtype, peak in results.peaks.items())
     yield from (f"not installed: {name} ({why})" for name, why in results.missing.items())
@@ -133,3 +119,20 @@ def as_json(results: Results) -> dict[str, Any]:
 def _measured(timings: Timings, targets: Iterable[Target]) -> dict[str, Any]:
     entrants = {n: {"median": t.median, "spread": t.spread, "first_seconds": t.first, "samples": t.samples} for n, t in timings.items()}
     return {"microseconds": entrants, "ratio": ratio(timings), "targets": [judge(target, timings) for target in targets]}
+
+
+def from_json(data: dict[str, Any]) -> Results:
+    """What `as_json` was made from."""
+    trainings = {w.name: w for w in TRAININGS}
+    predictions = {(w.name, w.batch): w for w in PREDICTIONS}
+    return Results(
+        data["machine"],
+        data["not installed"],
+        data["peak GFLOP/s"],
+        [(trainings[each["workload"]], _timings(each)) for each in data["training"]],
+        [(predictions[each["network"], each["batch"]], _timings(each)) for each in data["prediction"]],
+    )
+
+
+def _timings(each: dict[str, Any]) -> Timings:
+    return {name: Timing(tuple(found["samples"]), found["first_seconds"]) for name, found in each["microseconds"].items()}

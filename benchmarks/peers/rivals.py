@@ -1,7 +1,7 @@
 """Who takes part: every module of this package named ``<library>_``, as far as its library can be imported.
 
 A module registers what it can do. A trainer is a class made from a `Training`, whose ``epoch(shuffle)`` trains one epoch
-and returns its mean loss. A predictor is a function from a `Network` to a function from inputs to outputs.
+and returns its mean loss. A predictor is a function from a `Prediction` to a function from inputs to outputs.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from benchmarks import peers
-from benchmarks.peers.workloads import Network, Training
+from benchmarks.peers.workloads import Prediction, Training
 
 
 class Trainer(Protocol):
@@ -29,7 +29,7 @@ class Trainer(Protocol):
 Predict = Callable[[np.ndarray], np.ndarray]
 
 trainers: dict[str, type[Trainer]] = {}
-predictors: dict[str, Callable[[Network], Predict | None]] = {}
+predictors: dict[str, Callable[[Prediction], Predict]] = {}
 
 
 def trains(name: str) -> Callable[[Any], Any]:
@@ -38,7 +38,7 @@ def trains(name: str) -> Callable[[Any], Any]:
 
 
 def predicts(name: str) -> Callable[[Any], Any]:
-    """Decorator: register a predictor; it may return None where the library has no such thing yet."""
+    """Decorator: register a predictor."""
     return lambda made: predictors.setdefault(name, made)
 
 

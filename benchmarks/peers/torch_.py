@@ -9,7 +9,7 @@ import torch
 from torch.nn import functional
 
 from benchmarks.peers.rivals import predicts, trains
-from benchmarks.peers.workloads import BETA_1, BETA_2, EPSILON, LEARNING_RATE, Network, Training
+from benchmarks.peers.workloads import BETA_1, BETA_2, EPSILON, LEARNING_RATE, Network, Prediction, Training
 
 torch.set_num_threads(1)
 torch.set_num_interop_threads(1)
@@ -56,7 +56,8 @@ class Fused(Eager):
 
 
 @predicts("torch")
-def predictor(network: Network) -> Callable[[np.ndarray], np.ndarray]:
+def predictor(workload: Prediction) -> Callable[[np.ndarray], np.ndarray]:
+    network = workload.network
     model = _model(network)
     if network.classifies:
         model.append(torch.nn.Softmax(dim=1))

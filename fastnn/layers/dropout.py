@@ -14,16 +14,6 @@ from fastnn.backend import op
 from fastnn.layers.layer import Layer, layers
 from fastnn.program import Program, Tensor
 
-_WORD = 0xFFFFFFFFFFFFFFFF
-
-
-def _splitmix(z: int) -> int:
-    """SplitMix64's output function (Steele, Lea & Flood 2014), which spreads every bit of z over all 64."""
-    z = (z + 0x9E3779B97F4A7C15) & _WORD
-    z = ((z ^ (z >> 30)) * 0xBF58476D1CE4E5B9) & _WORD
-    z = ((z ^ (z >> 27)) * 0x94D049BB133111EB) & _WORD
-    return z ^ (z >> 31)
-
 
 def _mix(h: np.ndarray) -> np.ndarray:
     """A 32-bit integer hash of low bias (C. Wellons, hash-prospector: multipliers 21f0aaad and d35a2d97)."""
@@ -34,7 +24,7 @@ def _mix(h: np.ndarray) -> np.ndarray:
 
 def _kept(units: np.ndarray, step: int, seed: int, rate: float) -> np.ndarray:
     """Which of the units in these positions stay, as booleans."""
-    key = _splitmix(_splitmix(seed) ^ step)
+    key = random.splitmix(random.splitmix(seed) ^ step)
     random_bits = _mix(_mix(units + np.uint32(key & 0xFFFFFFFF)) ^ np.uint32(key >> 32))
     return random_bits >= int(rate * 2.0**32)
 

@@ -30,6 +30,9 @@ def automatic_name(kind: str) -> str:
 class Layer(Configurable):
     """A step of a model: parameters, made by :meth:`build`, and the op calls it :meth:`lower` s to.
 
+    To write one, define :meth:`lower`, and :meth:`make_parameters` and :meth:`compute_output_shape` where there are any parameters or the
+    shape changes. It may use ops of its own, written in NumPy; see ``docs/custom.md``.
+
     Parameters
     ----------
     name : str, optional

@@ -16,7 +16,7 @@ import numpy as np
 from fastnn.backend import Op, op
 from fastnn.config import floatx
 from fastnn.configurable import Catalogue, Configurable
-from fastnn.losses.targets import dense_targets, integer_labels, match_ranks
+from fastnn.losses.targets import check_each, dense_targets, integer_labels, match_ranks
 
 Kernel = Callable[..., None]
 
@@ -201,7 +201,7 @@ class Loss(Configurable):
             raise ValueError(f"training with {self.name} needs reduction='sum_over_batch_size' or 'sum', got {self.reduction!r}")
         return 1.0 / max(n, 1) if self.reduction == "sum_over_batch_size" else 1.0
 
-    def prepare_targets(self, y_true: Any, output_shape: tuple[int, ...], dtype: object) -> np.ndarray:
+    def prepare_targets(self, y_true: Any, output_shape: tuple[int, ...], dtype: object, search: bool = True) -> np.ndarray:
         """Check targets and bring them into the op's form.
 
         Parameters
@@ -212,6 +212,8 @@ class Loss(Configurable):
             The model's output without the batch axis, ``(m,)``.
         dtype : dtype
             The model's.
+        search : bool
+            Whether to search them for NaN, infinity and values the loss isn't defined for; labels always are.
 
         Returns
         -------
@@ -228,7 +230,9 @@ class Loss(Configurable):
         if self.function.sparse:
             return integer_labels(np.asarray(y_true), output_shape[0], self.name, empty=False)
         t = dense_targets(y_true, output_shape[0], dtype, self.name)
-        self.check_targets(t)
+        if search:
+            check_each(np.isfinite(t), t, f"{self.name} needs finite targets")
+            self.check_targets(t)
         return t
 
     def check_targets(self, t: np.ndarray) -> None:

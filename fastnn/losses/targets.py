@@ -40,7 +40,7 @@ def integer_labels(labels: np.ndarray, m: int, name: str, empty: bool = True) ->
 
 
 def dense_targets(y_true: Any, m: int, dtype: object, name: str) -> np.ndarray:
-    """`y_true (n, m)`, or ``(n,)`` when m is 1, as a finite, contiguous array of `dtype` of shape ``(n, m)``."""
+    """`y_true (n, m)`, or ``(n,)`` when m is 1, as a contiguous array of `dtype` of shape ``(n, m)``."""
     t = _numbers(np.asarray(y_true), name)
     if t.ndim == 1 and m == 1:
         t = t[:, None]
@@ -50,9 +50,7 @@ def dense_targets(y_true: Any, m: int, dtype: object, name: str) -> np.ndarray:
         raise ValueError(f"{name}: the model gives {m} outputs, so targets must have shape (n, {m}), got {t.shape}{hint}")
     _not_empty(t, name)
     with np.errstate(over="ignore"):
-        t = np.ascontiguousarray(t, dtype)  # type: ignore[call-overload]
-    check_each(np.isfinite(t), t, f"{name} needs finite targets")
-    return t
+        return np.ascontiguousarray(t, dtype)  # type: ignore[call-overload]
 
 
 def _numbers(t: np.ndarray, name: str) -> np.ndarray:

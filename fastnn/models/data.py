@@ -38,11 +38,11 @@ class Data:
             raise ValueError(f"validation_split={share} of {len(self)} samples leaves no sample on one side")
         return self[:at], self[at:]
 
-    def weighted(self, class_weight: dict[int, float] | None) -> Data:
-        """The same samples, their weights multiplied by those of their classes."""
+    def weighted(self, class_weight: dict[int, float] | None, whole: bool = True) -> Data:
+        """The same samples, their weights multiplied by those of their classes; of which, in `whole` data, there must be some."""
         if class_weight is None:
             return self
-        factors = class_weights(class_weight, self.y_true, str(self.x.dtype))
+        factors = class_weights(class_weight, self.y_true, str(self.x.dtype), whole)
         return replace(self, weights=factors if self.weights is None else self.weights * factors)
 
     def __getitem__(self, rows: slice) -> Data:
@@ -76,7 +76,7 @@ def _checked_weights(weights: Any, who: str, dtype: str) -> np.ndarray:
     return converted
 
 
-def class_weights(class_weight: dict[int, float], y: np.ndarray, dtype: str) -> np.ndarray:
+def class_weights(class_weight: dict[int, float], y: np.ndarray, dtype: str, whole: bool = True) -> np.ndarray:
     """Each sample's weight by its class, of shape (n,).
 
     Parameters
@@ -85,6 +85,8 @@ def class_weights(class_weight: dict[int, float], y: np.ndarray, dtype: str) -> 
         Classes it leaves out weigh 1, as in Keras.
     y : ndarray of shape (n,), (n, 1) or one-hot (n, m)
     dtype : str
+    whole : bool
+        Whether this is all there is, so that none of the classes occurring is a mistake.
 
     Raises
     ------
@@ -97,7 +99,7 @@ def class_weights(class_weight: dict[int, float], y: np.ndarray, dtype: str) -> 
         raise TypeError(f"class_weight must be a dictionary such as {{0: 1.0, 1: 5.0}}, got {class_weight!r}")
     labels = y.argmax(axis=-1) if y.ndim > 1 and y.shape[-1] > 1 else y.reshape(-1)
     classes, index = np.unique(labels, return_inverse=True)
-    if not any(c in class_weight for c in classes.tolist()):
+    if whole and not any(c in class_weight for c in classes.tolist()):
         raise ValueError(f"class_weight names {list(class_weight)[:20]}, which no target is; there are {classes[:20].tolist()}")
     weights = as_numbers([class_weight.get(c.item(), 1.0) for c in classes], "class_weight")
     return _checked_weights(weights, "class_weight", dtype)[index.reshape(-1)]

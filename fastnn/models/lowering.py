@@ -29,6 +29,8 @@ class Lowered:
     ----------
     program : Program
     x, output : ndarray of shape (batch, ...)
+    running : bool
+        Whether batches are being run, so that its buffers are in use.
     """
 
     def __init__(self, layers: Iterable[Layer], features: tuple[int, ...], program: Program):
@@ -43,6 +45,7 @@ class Lowered:
         self._sources: dict[str, Call] = {}
         self._executors: dict[Any, executors.Executor] = {}
         self._fed: list[Any] = []
+        self.running = False
 
     def add_loss(self, loss: Loss, layers: Iterable[Layer], scores: Scores, weighted: bool) -> None:
         """Append the gathering of a batch, its loss with the layers' penalties, in training the gradients, and its scores.

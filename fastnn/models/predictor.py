@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import threading
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -13,13 +12,14 @@ from fastnn import backend, threads
 from fastnn.executors import CompiledExecutor
 from fastnn.layers import BatchNormalization, Dense, Dropout
 from fastnn.layers.layer import Layer
+from fastnn.memory import aligned_zeros
 from fastnn.models.lowering import Lowered
 from fastnn.program import Program
 
-CHUNK_BYTES = 1 << 18
+CHUNK_BYTES = 1 << 19
 """What a chunk of samples takes in all layers together: a part of the second-level cache, whose rest the weights need."""
 MOST, FEWEST = 1024, 32
-"""Samples a chunk."""
+"""Samples a chunk, a multiple of the least: no product has a remainder of rows then."""
 
 Convert = Callable[[Any], np.ndarray]
 
@@ -43,25 +43,71 @@ def predictor(layers: Iterable[Layer], features: tuple[int, ...], dtype: str, co
     -------
     Predictor or NumpyPredictor
     """
-    given = list(layers)
-    one = _lowered(given, features, dtype, 1)
-    size = batch_size or min(MOST, max(FEWEST, CHUNK_BYTES // max(1, _bytes(one))))
+    source = Source(list(layers), features, dtype, convert, batch_size)
     if backend.current() == "numpy":
-        return NumpyPredictor(given, features, dtype, convert, size)
+        return NumpyPredictor(source)
     from fastnn._compiled.engine import Predictor
 
-    def make(batch_size: int) -> Any:
-        lowered = _lowered(given, features, dtype, batch_size)
-        plan = CompiledExecutor(lowered.program, max(1, batch_size // size)).plan
+    return Predictor(source)
+
+
+class Source:
+    """What a predictor is made of, and how it meets what callers give it.
+
+    Parameters are those of `predictor`.
+
+    Attributes
+    ----------
+    input_shape, output_shape : tuple of int
+        Of one sample.
+    dtype : str
+    batch_size : int
+    work : int
+        Multiply-adds a sample, about.
+    """
+
+    ndarray, empty, threads = np.ndarray, staticmethod(np.empty), staticmethod(threads.get_num_threads)
+
+    def __init__(self, layers: list[Layer], features: tuple[int, ...], dtype: str, convert: Convert, batch_size: int | None):
+        self._recipe = layers, features, dtype, convert, batch_size
+        self.layers, self.input_shape, self.dtype, self.real, self._convert = layers, features, dtype, np.dtype(dtype), convert
+        one = self.lowered(1)
+        self.output_shape = one.output.shape[1:]
+        self.batch_size = batch_size or min(MOST, max(1, CHUNK_BYTES // max(1, _bytes(one)) // FEWEST) * FEWEST)
+        self.work = sum(array.size for call in one.program.forward_calls for _, array in call.arrays)
+
+    def lowered(self, batch_size: int) -> Lowered:
+        """The layers bound to buffers."""
+        return Lowered(self.layers, self.input_shape, Program(batch_size, self.dtype, False, np.zeros(1, np.uint64), in_place=True))
+
+    def plan(self, batch_size: int, count: int) -> Any:
+        """The same, for the engine, with `count` threads."""
+        lowered = self.lowered(batch_size)
+        plan = CompiledExecutor(lowered.program, count).plan
         plan.attach(lowered.x, lowered.output)
         return plan
 
-    work = sum(array.size for call in one.program.forward_calls for _, array in call.arrays)
-    return Predictor(make, convert, np.empty, threads.get_num_threads, features, one.output.shape[1:], dtype, size, work)
+    def convert(self, x: Any) -> np.ndarray:
+        """What a caller gave, as the kernels take it."""
+        return np.require(self._convert(x), requirements="CA")
 
+    def refusal(self, out: Any, n: int) -> Exception:
+        """What is wrong with the array that a caller wants the outputs of n samples in."""
+        expected = f"out must be a writable, C-contiguous {self.dtype} array of shape {(n, *self.output_shape)}"
+        if not isinstance(out, np.ndarray):
+            return TypeError(f"{expected}, got {type(out).__name__}")
+        flags = {"read-only": out.flags.writeable, "not contiguous": out.flags.c_contiguous, "not aligned": out.flags.aligned}
+        flaws = "".join(f", {flaw}" for flaw, fine in flags.items() if not fine)
+        return ValueError(f"{expected}, got {out.dtype} of shape {out.shape}{flaws}")
 
-def _lowered(layers: list[Layer], features: tuple[int, ...], dtype: str, batch_size: int) -> Lowered:
-    return Lowered(layers, features, Program(batch_size, dtype, False, np.zeros(1, np.uint64), in_place=True))
+    def __reduce__(self) -> tuple[Any, ...]:
+        return predictor, self._recipe
+
+    def __repr__(self) -> str:
+        def shape(features: tuple[int, ...]) -> str:
+            return f"({', '.join(map(str, ('n', *features)))})"
+
+        return f"<Predictor {shape(self.input_shape)} -> {shape(self.output_shape)}, {self.dtype}>"
 
 
 def _bytes(lowered: Lowered) -> int:
@@ -71,7 +117,26 @@ def _bytes(lowered: Lowered) -> int:
 
 
 class NumpyPredictor:
-    """What `fastnn.Sequential.freeze` returns on the NumPy backend; the same in use as the compiled one.
+    """A model bound for inference: call it with samples, from any number of threads.
+
+    Made by :meth:`fastnn.Sequential.freeze` on the NumPy backend; in use the same as the compiled one.
+
+    Parameters
+    ----------
+    x : array_like of shape (n, ...)
+        Any number of samples.
+    out : ndarray of shape (n, ...), optional
+        Where to write the outputs; C-contiguous, of the model's dtype.
+
+    Returns
+    -------
+    ndarray of shape (n, ...)
+        `out`, or a new array.
+
+    Raises
+    ------
+    ValueError, TypeError
+        When x has another shape than the model expects, or `out` another than the result.
 
     Attributes
     ----------
@@ -79,31 +144,50 @@ class NumpyPredictor:
         Of one sample.
     dtype : str
     batch_size : int
+        Samples computed at a time.
     """
 
-    def __init__(self, layers: list[Layer], features: tuple[int, ...], dtype: str, convert: Convert, batch_size: int):
-        self._lowered = _lowered(layers, features, dtype, batch_size)
-        self._convert = convert
-        self._lock = threading.Lock()
-        self.input_shape, self.output_shape, self.dtype, self.batch_size = features, self._lowered.output.shape[1:], dtype, batch_size
+    input_shape = property(lambda self: self._source.input_shape)
+    output_shape = property(lambda self: self._source.output_shape)
+    dtype = property(lambda self: self._source.dtype)
+    batch_size = property(lambda self: self._source.batch_size)
+
+    def __init__(self, source: Source):
+        self._source = source
+        self._idle = [source.lowered(source.batch_size)]  # those that no thread uses
 
     def __call__(self, x: Any, *, out: np.ndarray | None = None) -> np.ndarray:
-        """The outputs of any number of samples; see the compiled predictor."""
-        samples = self._convert(x)
+        samples = self._source.convert(x)
         shape = len(samples), *self.output_shape
         if out is None:
             out = np.empty(shape, self.dtype)
         elif not isinstance(out, np.ndarray) or out.shape != shape or out.dtype != self.dtype or not out.flags.carray:
-            raise ValueError(f"out must be a C-contiguous {self.dtype} array of shape {shape}")
-        lowered = self._lowered
-        with self._lock, np.errstate(all="ignore"):
-            for start in range(0, len(samples), self.batch_size):
-                rows = samples[start : start + self.batch_size]
-                lowered.x[: len(rows)] = rows
-                for call in lowered.program.forward_calls:
-                    call.op.reference(*call.of(len(rows), self.batch_size))
-                out[start : start + len(rows)] = lowered.output[: len(rows)]
+            raise self._source.refusal(out, len(samples))
+        if np.may_share_memory(samples, out):
+            samples = samples.copy()
+        try:
+            lowered = self._idle.pop()
+        except IndexError:
+            lowered = self._source.lowered(self.batch_size)
+        try:
+            with np.errstate(all="ignore"):
+                for start in range(0, len(samples), self.batch_size):
+                    self._compute(lowered, samples[start : start + self.batch_size], out[start : start + self.batch_size])
+        finally:
+            self._idle.append(lowered)
         return out
+
+    def _compute(self, lowered: Lowered, x: np.ndarray, y: np.ndarray) -> None:
+        lowered.x[: len(x)] = x
+        for call in lowered.program.forward_calls:
+            call.op.reference(*call.of(len(x), self.batch_size))
+        y[...] = lowered.output[: len(y)]
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return self._source.__reduce__()
+
+    def __repr__(self) -> str:
+        return repr(self._source)
 
 
 def frozen(layers: Iterable[Layer]) -> list[Layer]:
@@ -117,13 +201,24 @@ def frozen(layers: Iterable[Layer]) -> list[Layer]:
             _fold(before, layer)
         else:
             kept.append(copy.deepcopy(layer))
+    _align(kept)
     return kept
+
+
+def _align(layers: Iterable[Layer]) -> None:
+    """Move each parameter to the start of a cache line, for full-width loads."""
+    parameters = [parameter for layer in layers for parameter in layer.parameters]
+    for parameter in parameters:
+        given, parameter.grad = parameter.value, None
+        parameter.value = aligned_zeros(given.shape, given.dtype)
+        parameter.value[...] = given
 
 
 def _fold(dense: Dense, norm: BatchNormalization) -> None:
     """Let `dense` do what `norm` did after it: ``gamma (z - mean) / sqrt(variance + epsilon) + beta`` is linear in the kernel."""
     kernel, mean, variance = (p.value.astype(np.float64) for p in (dense.kernel, norm.moving_mean, norm.moving_variance))
-    gamma, beta, bias = ((p.value.astype(np.float64) if p else default) for p, default in ((norm.gamma, 1.0), (norm.beta, 0.0), (dense.bias, 0.0)))
+    optional = (norm.gamma, 1.0), (norm.beta, 0.0), (dense.bias, 0.0)
+    gamma, beta, bias = (p.value.astype(np.float64) if p else default for p, default in optional)
     scale = gamma / np.sqrt(variance + norm.epsilon)
     dense.kernel.assign(kernel * scale)
     if dense.bias is None:

@@ -29,9 +29,10 @@ _runners: weakref.WeakSet[Runner] = weakref.WeakSet()
 
 
 def _renew_locks() -> None:
-    """In a forked child: a thread of the parent that held a lock isn't there to release it."""
+    """In a forked child: a thread of the parent that held a lock, or ran a program, isn't there to release it."""
     for runner in list(_runners):
         runner._renew_lock()
+        runner._changed()
 
 
 if hasattr(os, "register_at_fork"):
@@ -115,7 +116,7 @@ class Runner(Stack):
 
         It has its own copy of the parameters, so later training doesn't change it; batch normalization is folded into the
         dense layer before it, and dropout is gone. Any number of threads may call it at the same time. With `out` given, a
-        call allocates nothing.
+        call allocates nothing. It can be copied and pickled, and loaded where the other backend is in use.
 
         Parameters
         ----------
@@ -125,11 +126,12 @@ class Runner(Stack):
         Returns
         -------
         Predictor
+            With ``input_shape`` and ``output_shape`` of one sample, ``dtype`` and ``batch_size``.
 
         Raises
         ------
         ValueError
-            When the model isn't built.
+            When the model isn't built, or `batch_size` isn't a positive integer.
 
         Examples
         --------

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -10,32 +12,20 @@ from fastnn import losses, optimizers, random
 from fastnn.arrays import as_array, as_samples, check_finite, positive_integer
 from fastnn.callbacks import CallbackList, History
 from fastnn.models.data import Data, as_weights
-from fastnn.models.lowering import Lowered
-from fastnn.models.running import INFERENCE_BATCH, Runner
+from fastnn.models.feeds import Arrays, Stream, batches, gives_batches, ran_out, unpacked
+from fastnn.models.looping import Feed, Looper
+from fastnn.models.running import INFERENCE_BATCH
 from fastnn.models.scores import Scores
-from fastnn.optimizers.optimizer import Optimizer, check_number
-from fastnn.parameters import Parameter
+from fastnn.optimizers.optimizer import check_number
 
-LONGEST_SLICE = 4096
-"""Steps between two returns to Python: those of the smallest networks would need a long table of scalars otherwise."""
+BATCH = 32
+"""Samples a training batch where the caller says nothing, as in Keras."""
 
 _USED_OPTIMIZER = "this {} has trained another model, and remembers it: make a new one for each model"
 
 
-class Trainer(Runner):
+class Trainer(Looper):
     """A model that can be compiled, fitted and evaluated."""
-
-    def __init__(self, *arguments: Any):
-        super().__init__(*arguments)
-        self.optimizer: Any = None
-        self.loss: Any = None
-        self.history: History | None = None
-        self.stop_training = False
-        self._scores: Scores | None = None
-        self._test_scores: Scores | None = None
-        self._shuffle_seed: int | None = None
-        self._epochs_seen = 0
-        self._stepped: list[Parameter] | None = None  # what the optimizer's slots belong to
 
     # ------------------------------------------------------------------------------------------ compiling
 
@@ -87,8 +77,8 @@ class Trainer(Runner):
             raise ValueError(f"model {self.name!r} was compiled without a loss: call compile(loss=...) to train or evaluate it")
         return self._scores
 
-    def _prepare(self, x: Any, y: Any, sample_weight: Any = None, who: str = "x") -> Data:
-        """Check and convert everything before anything changes."""
+    def _prepare(self, x: Any, y: Any, sample_weight: Any = None, who: str = "x", search: bool = True) -> Data:
+        """Check and convert everything before anything changes; `search`: also each number, for NaN and infinity."""
         self._require_compiled()
         samples = as_samples(x, self._declared_features(), self.dtype, who)
         if y is None:
@@ -99,12 +89,31 @@ class Trainer(Runner):
             raise ValueError(f"{who} has {len(samples)} samples, y {count}")
         if len(samples) == 0:
             raise ValueError(f"{who} has no samples")
-        check_finite(samples, who)
-        targets = self.loss.prepare_targets(y_true, self._output_features(samples), self.dtype)
+        if search:
+            check_finite(samples, who)
+        targets = self.loss.prepare_targets(y_true, self._output_features(samples), self.dtype, search)
         weights = as_weights(sample_weight, len(samples), self.dtype)
         if not self.built:
             self.build((None, *samples.shape[1:]))
         return Data(samples, targets, weights, y_true)
+
+    def _arrays(self, x: Any, y: Any, sample_weight: Any, batch_size: int | None, steps: int | None) -> Arrays:
+        """What `evaluate` and its kin go through: everything checked, batches larger than in training."""
+        return Arrays(self._prepare(x, y, sample_weight), batch_size, steps, INFERENCE_BATCH)
+
+    def _stream(self, x: Any, y: Any, sample_weight: Any, steps: int | None, class_weight: Any = None, who: str = "x") -> Stream:
+        """The batches that `x` makes, each checked as it comes, its numbers excepted: they'd all be read twice."""
+        for name, given in ("y", y), ("sample_weight", sample_weight):
+            if given is not None:
+                raise ValueError(f"{who} gives batches: {name} must not be passed as well, put it into them as (x, y, sample_weight)")
+        if class_weight is not None and hasattr(x, "__next__"):
+            raise ValueError(f"class_weight can't go with an iterator: let {who} give (x, y, sample_weight)")
+
+        def prepare(x: Any, y: Any, sample_weight: Any = None) -> Data:
+            return self._prepare(x, y, sample_weight, who, search=False).weighted(class_weight, whole=False)
+
+        self._require_compiled()
+        return Stream(x, prepare, steps)
 
     def _output_features(self, samples: np.ndarray) -> tuple[int, ...]:
         """The shape of one output; known before the model is built, so that wrong targets don't build it."""
@@ -129,32 +138,47 @@ class Trainer(Runner):
         class_weight: dict[int, float] | None = None,
         sample_weight: Any = None,
         initial_epoch: int = 0,
+        steps_per_epoch: int | None = None,
+        validation_steps: int | None = None,
     ) -> History:
         """Train for a number of passes over the data.
 
+        NaN and infinity in arrays are refused. In what a generator makes they aren't searched for: they show in that epoch's loss, and
+        :class:`~fastnn.callbacks.TerminateOnNaN` stops the training at that batch. The same holds for those that arise in training.
+
         Parameters
         ----------
-        x : array_like of shape (n, ...)
+        x : array_like of shape (n, ...), or iterable of (x, y) or (x, y, sample_weight)
+            An iterable gives whole batches, of any sizes. An object with ``__len__`` and ``__getitem__``, as a ``keras.utils.PyDataset``
+            or a list, is gone through once an epoch, in a new order where `shuffle` says so; any other one as it comes. Its methods
+            ``on_epoch_begin`` and ``on_epoch_end`` are called if there are such. An iterator, as a generator, can't be gone through twice:
+            with more than one epoch it needs `steps_per_epoch`, and the training ends with a warning when it has no more.
         y : array_like of shape (n,) or (n, m)
+            None when x is an iterable.
         batch_size : int, optional
-            32 when left out.
+            32 when left out. Without meaning when x is an iterable.
         epochs : int
             Index of the epoch to stop before.
         verbose : {"auto", 0, 1, 2}
             Silent, a progress bar, or a line an epoch.
         callbacks : list of Callback, optional
         validation_split : float
-            Share of the samples, the last ones before any shuffling, kept for validation; in [0, 1).
-        validation_data : (x, y) or (x, y, sample_weight), optional
-            Takes the place of `validation_split`.
+            Share of the samples, the last ones before any shuffling, kept for validation; in [0, 1). Arrays only.
+        validation_data : (x, y) or (x, y, sample_weight), or iterable of such batches, optional
+            Takes the place of `validation_split`. An iterable as for `x`.
         shuffle : bool
             Whether each epoch visits the samples in a new order.
         class_weight : dict of int to float, optional
-            Factor on the loss of each class's samples, those of the validation excepted.
+            Factor on the loss of each class's samples, those of the validation excepted. Not with an iterator.
         sample_weight : array_like of shape (n,), optional
-            Factor on each sample's loss.
+            Factor on each sample's loss. None when x is an iterable.
         initial_epoch : int
             Index of the first epoch, to resume.
+        steps_per_epoch : int, optional
+            Batches an epoch; all there are by default. The next epoch goes on in an iterable where the last one ended. Of arrays an
+            epoch takes so many batches from the beginning of its order; `batch_size` is then chosen to visit all samples if left out.
+        validation_steps : int, optional
+            The same for a validation.
 
         Returns
         -------
@@ -164,28 +188,45 @@ class Trainer(Runner):
         Raises
         ------
         ValueError, TypeError
-            For data, weights or numbers that don't fit; the model is unchanged then.
+            For data, weights or numbers that don't fit; the model is unchanged then, unless it is a later batch of an iterable, which the
+            message numbers: what was learned from those before stays.
         """
-        batch_size = positive_integer("batch_size", 32 if batch_size is None else batch_size)
+        size, steps = _optional_count("batch_size", batch_size), _optional_count("steps_per_epoch", steps_per_epoch)
+        validation_steps = _optional_count("validation_steps", validation_steps)
         epochs, initial_epoch = positive_integer("epochs", epochs), positive_integer("initial_epoch", initial_epoch, 0)
         if not isinstance(shuffle, (bool, np.bool_)):
             raise ValueError(f"shuffle must be True or False, got {shuffle!r}")
         validation_split = check_number("validation_split", validation_split, high=1.0)
         _check_verbose(verbose)
-        data, held_out = self._training_data(self._prepare(x, y, sample_weight), validation_split, validation_data)
-        data = data.weighted(class_weight)
-        steps = -(-len(data) // batch_size)
-        hooks = CallbackList(callbacks, True, verbose != 0, self, verbose=verbose, epochs=epochs, steps=steps)
-        self._start_training(data)
-        return self._run_epochs(data, held_out, range(initial_epoch, epochs), batch_size, shuffle, hooks)
+        self._require_compiled()
+        several = epochs - initial_epoch > 1
+        _check_iterator("x", x, "steps_per_epoch", steps, several)
+        _check_iterator("validation_data", validation_data, "validation_steps", validation_steps, several)
+        feed: Feed
+        held_out: Feed | None = None
+        if gives_batches(x):
+            if validation_split and validation_data is None:
+                raise ValueError("validation_split cuts arrays, and x gives batches: pass validation_data")
+            feed = self._stream(x, y, sample_weight, steps, class_weight)
+        else:
+            data = self._prepare(x, y, sample_weight)
+            if validation_split and validation_data is None:
+                data, rest = data.split(validation_split)
+                held_out = Arrays(rest, None, validation_steps, INFERENCE_BATCH)
+            feed = Arrays(data.weighted(class_weight), size, steps, BATCH)
+        if validation_data is not None:
+            held_out = self._held_out(validation_data, validation_steps)
+        hooks = CallbackList(callbacks, True, verbose != 0, self, verbose=verbose, epochs=epochs, steps=feed.steps)
+        self._start_training(feed.first)
+        return self._run_epochs(feed, held_out, range(initial_epoch, epochs), bool(shuffle), hooks)
 
-    def _training_data(self, data: Data, share: float, given: Any) -> tuple[Data, Data | None]:
-        """What to train on, and what to validate on."""
-        if given is None:
-            return data.split(share) if share else (data, None)
+    def _held_out(self, given: Any, steps: int | None) -> Feed:
+        """What to validate on."""
+        if gives_batches(given):
+            return self._stream(given, None, None, steps, who="validation x")
         if not isinstance(given, (tuple, list)) or len(given) not in (2, 3):
-            raise ValueError("validation_data must be (x, y) or (x, y, sample_weight)")
-        return data, self._prepare(*given, who="validation x")
+            raise ValueError("validation_data must be (x, y) or (x, y, sample_weight), or an iterable of such batches")
+        return Arrays(self._prepare(*given, who="validation x"), None, steps, INFERENCE_BATCH)
 
     def _start_training(self, data: Data) -> None:
         """The last checks, those of loss and metrics on a sample, then what a first training makes."""
@@ -195,11 +236,6 @@ class Trainer(Runner):
             self._shuffle_seed = int(random.generator().integers(2**63))
         self.stop_training = False
 
-    def _check_scores(self, scores: Scores, data: Data) -> None:
-        self.loss.batch_scale(len(data))
-        if not scores.suit(data.y_true.shape[1:], self.output_shape[1:]) and scores.prepare(data, self.predict(data.x[:1])):
-            self._programs.clear()
-
     def _build_optimizer(self) -> None:
         size = self._ensure_arena().values.data.size
         if self.optimizer.built and self._stepped is None:
@@ -208,94 +244,6 @@ class Trainer(Runner):
             self.optimizer.build(size, self.dtype)
             self._stepped = self.trainable_weights
             self._programs.clear()
-
-    def _counters(self) -> dict[str, Any]:
-        """What makes a resumed training go on as if it had never stopped, besides weights and optimizer."""
-        return {"shuffle_seed": self._shuffle_seed, "epochs_seen": self._epochs_seen, "step": int(self._step[0])}
-
-    def _restore_counters(self, counters: dict[str, Any]) -> None:
-        seed = counters["shuffle_seed"]
-        self._shuffle_seed = None if seed is None else positive_integer("shuffle_seed", seed, 0)
-        self._epochs_seen = positive_integer("epochs_seen", counters["epochs_seen"], 0)
-        self._step[0] = positive_integer("step", counters["step"], 0)
-
-    def _run_epochs(self, data: Data, held_out: Data | None, epochs: range, batch_size: int, shuffle: bool, hooks: Any) -> History:
-        logs: dict[str, float] = {}
-        hooks.on_train_begin()
-        try:
-            for epoch in epochs:
-                hooks.on_epoch_begin(epoch)
-                logs = self._train_epoch(data, self._order(len(data), shuffle), batch_size, hooks)
-                if held_out is not None:
-                    logs.update({f"val_{k}": v for k, v in self._evaluate(held_out, INFERENCE_BATCH, hooks).items()})
-                hooks.on_epoch_end(epoch, logs)
-                if self.stop_training:
-                    break
-        finally:
-            hooks.on_train_end(logs)
-        return self.history  # type: ignore[return-value]
-
-    def _order(self, n: int, shuffle: bool) -> np.ndarray:
-        """The samples' order this epoch: a function of the model's seed and of how many epochs it has seen."""
-        self._epochs_seen += 1
-        if not shuffle:
-            return np.arange(n)
-        return np.random.default_rng([self._shuffle_seed, self._epochs_seen]).permutation(n)  # type: ignore[list-item]
-
-    def _train_epoch(self, data: Data, order: np.ndarray, batch_size: int, hooks: Any) -> dict[str, float]:
-        scores = self._require_compiled()
-        self._run_batches(True, data, order, batch_size, scores, hooks)
-        return scores.results()
-
-    def _run_batches(self, training: bool, data: Data, order: np.ndarray, batch_size: int, scores: Scores, hooks: CallbackList) -> None:
-        """Run the batches of `order`, as many at a time as nothing written in Python comes between."""
-        mode = "train" if training else "test"
-        begin, end = getattr(hooks, f"on_{mode}_batch_begin"), getattr(hooks, f"on_{mode}_batch_end")
-        watched, followed = hooks.watches_batches(mode), hooks.follows_batches(mode)
-        steps, done = -(-len(order) // batch_size), 0
-        batch_size = min(batch_size, len(order))
-        scores.reset()
-        while done < steps and not (training and done and self.stop_training):
-            if watched:
-                begin(done)
-            done += self._run_slice(training, data, order, batch_size, done, 1 if watched else min(steps - done, LONGEST_SLICE), scores, hooks)
-            if watched or followed or (hooks.stops_at_nan and not np.isfinite(scores.batch[0])):
-                end(done - 1, scores.results())
-
-    def _run_slice(
-        self, training: bool, data: Data, order: np.ndarray, batch_size: int, first: int, steps: int, scores: Scores, hooks: CallbackList
-    ) -> int:
-        """Run some batches without a return to Python; how many it were."""
-        by_hand = training and type(self.optimizer).apply is not Optimizer.apply
-        with self._buffers:
-            lowered = self._lowered(batch_size, training, data.weights is not None, self._clips() if training else None)
-            executor = lowered.feed(data)
-            steps = 1 if by_hand or scores.in_python else steps
-            table = self.optimizer.scalar_table(steps) if training and not by_hand else None
-            try:
-                executor.run(order, first, steps, table, scores.batch if hooks.stops_at_nan else None)
-            finally:
-                if table is not None:
-                    self.optimizer.iterations += executor.done
-                lowered.release()
-            if by_hand:
-                self.optimizer.apply(self._arena.values.data, self._arena.gradients.data, self._arena.gradients.views)
-            if scores.in_python:
-                rows = order[first * batch_size :][:batch_size]
-                scores.update(data, rows, lowered.output[: len(rows)])
-            return executor.done
-
-    def _clips(self) -> tuple[Any, ...]:
-        return self.optimizer.clipnorm, self.optimizer.clipvalue, self.optimizer.global_clipnorm
-
-    def _lower(self, batch_size: int, training: bool, weighted: bool | None = None, clips: Any = None) -> Lowered:
-        """As for any runner; with the loss where it is known whether samples have weights, and with the update in training."""
-        lowered = super()._lower(batch_size, training)
-        if weighted is not None:
-            lowered.add_loss(self.loss, self.layers, self._scores if training else self._test_scores, weighted)
-            if training and type(self.optimizer).apply is Optimizer.apply:
-                lowered.add_update(self.optimizer, self._arena)
-        return lowered
 
     def train_on_batch(self, x: Any, y: Any = None, sample_weight: Any = None, class_weight: Any = None, return_dict: bool = False) -> Any:
         """One step of the optimizer on one batch.
@@ -318,7 +266,7 @@ class Trainer(Runner):
         batch_size: int | None = None,
         verbose: Any = "auto",
         sample_weight: Any = None,
-        *,
+        steps: int | None = None,
         callbacks: Any = None,
         return_dict: bool = False,
     ) -> Any:
@@ -327,10 +275,12 @@ class Trainer(Runner):
         Parameters
         ----------
         x, y, sample_weight : array_like
-            As in `fit`.
+            As in `fit`; x may be an iterable of batches.
         batch_size : int, optional
             Samples computed at a time.
         verbose : {"auto", 0, 1, 2}
+        steps : int, optional
+            Batches to evaluate; all there are by default.
         callbacks : list of Callback, optional
         return_dict : bool
             Return a dictionary of names and values.
@@ -341,24 +291,63 @@ class Trainer(Runner):
             The loss, or the loss and the metrics in the order of `metrics_names`.
         """
         _check_verbose(verbose)
-        data = self._prepare(x, y, sample_weight)
-        size = positive_integer("batch_size", INFERENCE_BATCH if batch_size is None else batch_size)
-        hooks = CallbackList(callbacks, False, verbose != 0, self, verbose=verbose, steps=-(-len(data) // size))
-        return _as_asked(self._evaluate(data, size, hooks), return_dict)
-
-    def _evaluate(self, data: Data, batch_size: int, hooks: Any) -> dict[str, float]:
-        self._require_compiled()
-        self._check_scores(self._test_scores, data)
-        hooks.on_test_begin()
-        self._run_batches(False, data, np.arange(len(data)), batch_size, self._test_scores, hooks)
-        results = self._test_scores.results()
-        hooks.on_test_end(results)
-        return results
+        size, steps = _optional_count("batch_size", batch_size), _optional_count("steps", steps)
+        feed: Feed = self._stream(x, y, sample_weight, steps) if gives_batches(x) else self._arrays(x, y, sample_weight, size, steps)
+        hooks = CallbackList(callbacks, False, verbose != 0, self, verbose=verbose, steps=feed.steps)
+        return _as_asked(self._tested(feed, hooks), return_dict)
 
     def test_on_batch(self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False) -> Any:
         """Loss and metrics of one batch, without training."""
-        data = self._prepare(x, y, sample_weight)
-        return _as_asked(self._evaluate(data, len(data), CallbackList(model=self)), return_dict)
+        return _as_asked(self._tested(self._arrays(x, y, sample_weight, None, 1), CallbackList(model=self)), return_dict)
+
+    # ----------------------------------------------------------------------------------------- predicting
+
+    def predict(
+        self, x: Any, batch_size: int | None = None, verbose: Any = "auto", steps: int | None = None, callbacks: Any = None
+    ) -> np.ndarray:
+        """The model's outputs for any number of samples.
+
+        Parameters
+        ----------
+        x : array_like of shape (n, ...), or iterable of such batches
+            The batches may also be ``(x,)``, ``(x, y)`` or ``(x, y, sample_weight)``.
+        batch_size : int, optional
+            Samples computed at a time; changes memory use and speed, not the result.
+        verbose : {"auto", 0, 1, 2}
+            Accepted for Keras' sake; predicting prints nothing.
+        steps : int, optional
+            Batches to predict; all there are by default.
+        callbacks : list of Callback, optional
+
+        Returns
+        -------
+        ndarray of shape (n, ...)
+        """
+        if type(x) is not np.ndarray and gives_batches(x):
+            return self._predict_stream(x, _optional_count("steps", steps), CallbackList(callbacks, model=self))
+        if steps is not None:
+            x = as_samples(x, self._declared_features(), self.dtype)
+            batch_size = batch_size or -(-len(x) // positive_integer("steps", steps))
+            x = x[: steps * positive_integer("batch_size", batch_size)]
+        return super().predict(x, batch_size, verbose, callbacks=callbacks)
+
+    def _predict_stream(self, x: Iterable[Any], steps: int | None, hooks: CallbackList) -> np.ndarray:
+        made: list[np.ndarray] = []
+        hooks.on_predict_begin()
+        for number, item in zip(range(steps) if steps else itertools.count(), batches(x), strict=False):
+            hooks.on_predict_batch_begin(number)
+            try:
+                made.append(super().predict(unpacked(item, number)))
+            except (ValueError, TypeError) as error:
+                kind = TypeError if isinstance(error, TypeError) else ValueError
+                raise kind(f"batch {number}: {error}") from error
+            hooks.on_predict_batch_end(number, {"outputs": made[-1]})
+        if steps and len(made) < steps:
+            ran_out(len(made), steps)
+        if not made:
+            raise ValueError(f"x, a {type(x).__name__}, gave no batches")
+        hooks.on_predict_end()
+        return np.concatenate(made)
 
 
 def _as_asked(results: dict[str, float], return_dict: bool) -> Any:
@@ -371,3 +360,16 @@ def _as_asked(results: dict[str, float], return_dict: bool) -> Any:
 def _check_verbose(verbose: Any) -> None:
     if verbose not in ("auto", 0, 1, 2):
         raise ValueError(f"verbose must be 'auto', 0, 1 or 2, got {verbose!r}")
+
+
+def _optional_count(name: str, value: Any) -> int | None:
+    return None if value is None else positive_integer(name, value)
+
+
+def _check_iterator(name: str, x: Any, steps_name: str, steps: int | None, several: bool) -> None:
+    """Refuse what only the first of several epochs would get something from."""
+    if several and steps is None and hasattr(x, "__next__"):
+        raise ValueError(
+            f"{name}, a {type(x).__name__}, can be gone through once: give {steps_name} to share it among the epochs, "
+            "or an object whose __iter__ starts anew"
+        )

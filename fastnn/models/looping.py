@@ -1,0 +1,196 @@
+"""The loops of training and evaluation: epochs, batches, and the slices that run without Python."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+
+from fastnn.arrays import positive_integer
+from fastnn.callbacks import CallbackList, History
+from fastnn.executors import SLICE
+from fastnn.models.data import Data
+from fastnn.models.feeds import Arrays, Order, Piece, Stream, shuffled
+from fastnn.models.lowering import Lowered
+from fastnn.models.running import Runner
+from fastnn.models.scores import Scores
+from fastnn.optimizers.optimizer import Optimizer
+from fastnn.parameters import Parameter
+
+LONGEST_SLICE = 4096
+"""Steps between two returns to Python: those of the smallest networks would need a long table of scalars otherwise."""
+
+Feed = Arrays | Stream
+
+
+class Watch:
+    """What callbacks want to know of batches, asked once.
+
+    Attributes
+    ----------
+    hooks : CallbackList
+    training : bool
+        Of a training's batches, or of an evaluation's.
+    begin, end : callable
+        The hooks before and after a batch.
+    each, sometimes, nan : bool
+        Whether they are called for each batch, now and then to show progress, or after a batch whose loss is no finite number.
+    """
+
+    def __init__(self, hooks: CallbackList, training: bool):
+        mode = "train" if training else "test"
+        self.hooks, self.training = hooks, training
+        self.begin, self.end = getattr(hooks, f"on_{mode}_batch_begin"), getattr(hooks, f"on_{mode}_batch_end")
+        self.each, self.sometimes, self.nan = hooks.watches_batches(mode), hooks.follows_batches(mode), hooks.stops_at_nan
+
+
+class Looper(Runner):
+    """A model with the loops that train and evaluate it."""
+
+    def __init__(self, *arguments: Any):
+        super().__init__(*arguments)
+        self.optimizer: Any = None
+        self.loss: Any = None
+        self.history: History | None = None
+        self.stop_training = False
+        self._scores: Scores | None = None
+        self._test_scores: Scores | None = None
+        self._shuffle_seed: int | None = None
+        self._epochs_seen = 0
+        self._stepped: list[Parameter] | None = None  # what the optimizer's slots belong to
+
+    def _counters(self) -> dict[str, Any]:
+        """What makes a resumed training go on as if it had never stopped, besides weights and optimizer."""
+        return {"shuffle_seed": self._shuffle_seed, "epochs_seen": self._epochs_seen, "step": int(self._step[0])}
+
+    def _restore_counters(self, counters: dict[str, Any]) -> None:
+        seed = counters["shuffle_seed"]
+        self._shuffle_seed = None if seed is None else positive_integer("shuffle_seed", seed, 0)
+        self._epochs_seen = positive_integer("epochs_seen", counters["epochs_seen"], 0)
+        self._step[0] = positive_integer("step", counters["step"], 0)
+
+    def _run_epochs(self, feed: Feed, held_out: Feed | None, epochs: range, shuffle: bool, hooks: CallbackList) -> History:
+        logs: dict[str, float] = {}
+        order = self._order() if shuffle else np.arange
+        hooks.on_train_begin()
+        train, test = Watch(hooks, True), Watch(hooks, False)
+        try:
+            for epoch in epochs:
+                hooks.on_epoch_begin(epoch)
+                self._epochs_seen += 1
+                if not self._run_batches(feed.pieces(order), train):
+                    break  # an iterator had no more
+                logs = self._scores.results()  # type: ignore[union-attr]
+                if held_out is not None:
+                    logs.update({f"val_{k}": v for k, v in self._evaluate(held_out, test).items()})
+                hooks.on_epoch_end(epoch, logs)
+                if self.stop_training or feed.over:
+                    break
+        finally:
+            self._release()
+            hooks.on_train_end(logs)
+        return self.history  # type: ignore[return-value]
+
+    def _order(self) -> Order:
+        """The samples' order in an epoch: a function of the model's seed and of how many epochs it has seen."""
+        return lambda n: shuffled(self._shuffle_seed, self._epochs_seen, n)  # type: ignore[arg-type]
+
+    def _train_epoch(self, data: Data, order: np.ndarray, batch_size: int, hooks: CallbackList) -> dict[str, float]:
+        try:
+            self._run_batches([(data, order, batch_size)], Watch(hooks, True))
+        finally:
+            self._release()
+        return self._scores.results()  # type: ignore[union-attr]
+
+    def _release(self) -> None:
+        """Let go of the data that programs were fed, those excepted that are running, of which one may have called."""
+        with self._buffers:
+            for _, lowered in self._programs.values():
+                if not lowered.running:
+                    lowered.release()
+
+    def _run_batches(self, pieces: Iterable[Piece], watch: Watch) -> int:
+        """Run the batches of `pieces`, as many at a time as nothing written in Python comes between; how many they were."""
+        scores: Any = self._scores if watch.training else self._test_scores
+        done, told, ahead, due = 0, 0, LONGEST_SLICE, perf_counter() + SLICE
+        scores.reset()
+        for piece in pieces:
+            start, stop = done, done - (-len(piece[1]) // piece[2])
+            while done < stop and not (watch.training and done and self.stop_training):
+                if watch.each:
+                    watch.begin(done)
+                ran = self._run_slice(piece, done - start, 1 if watch.each else min(stop - done, ahead), watch)
+                done, ahead = done + ran, min(LONGEST_SLICE, 2 * ran)  # scalars of more steps than fit the time would be made in vain
+                shown = watch.sometimes and perf_counter() >= due
+                if watch.each or shown or (watch.nan and not math.isfinite(scores.batch[0])):
+                    watch.end(done - 1, scores.results())
+                    told, due = done, perf_counter() + SLICE
+            if watch.training and self.stop_training:
+                break
+        if watch.sometimes and told < done:
+            watch.end(done - 1, scores.results())
+        return done
+
+    def _run_slice(self, piece: Piece, first: int, steps: int, watch: Watch) -> int:
+        """Run some batches without a return to Python; how many it were."""
+        (data, order, batch_size), training = piece, watch.training
+        scores: Any = self._scores if training else self._test_scores
+        by_hand = training and type(self.optimizer).apply is not Optimizer.apply
+        with self._buffers:
+            lowered = self._lowered(batch_size, training, data.weights is not None, self._clips() if training else None)
+            if lowered.running:
+                raise RuntimeError(
+                    f"model {self.name!r} is in the middle of a step: its own ops can't train or evaluate the model that calls it"
+                )
+            executor = lowered.feed(data)
+            steps = 1 if by_hand or scores.in_python else steps
+            table = self.optimizer.scalar_table(steps) if training and not by_hand else None
+            try:
+                lowered.running = True
+                executor.run(order, first, steps, table, scores.batch if watch.nan else None)
+            finally:
+                lowered.running = False
+                if table is not None:
+                    self.optimizer.iterations += executor.done
+            if by_hand:
+                self.optimizer.apply(self._arena.values.data, self._arena.gradients.data, self._arena.gradients.views)
+            if scores.in_python:
+                rows = order[first * batch_size :][:batch_size]
+                scores.update(data, rows, lowered.output[: len(rows)])
+            return executor.done
+
+    def _clips(self) -> tuple[Any, ...]:
+        return self.optimizer.clipnorm, self.optimizer.clipvalue, self.optimizer.global_clipnorm
+
+    def _lower(self, batch_size: int, training: bool, weighted: bool | None = None, clips: Any = None) -> Lowered:
+        """As for any runner; with the loss where it is known whether samples have weights, and with the update in training."""
+        lowered = super()._lower(batch_size, training)
+        if weighted is not None:
+            lowered.add_loss(self.loss, self.layers, self._scores if training else self._test_scores, weighted)
+            if training and type(self.optimizer).apply is Optimizer.apply:
+                lowered.add_update(self.optimizer, self._arena)
+        return lowered
+
+    def _tested(self, feed: Feed, hooks: CallbackList) -> dict[str, float]:
+        try:
+            return self._evaluate(feed, Watch(hooks, False))
+        finally:
+            self._release()
+
+    def _evaluate(self, feed: Feed, watch: Watch) -> dict[str, float]:
+        self._check_scores(self._test_scores, feed.first)  # type: ignore[arg-type]
+        watch.hooks.on_test_begin()
+        if not self._run_batches(feed.pieces(np.arange), watch):
+            raise ValueError("there were no batches left to evaluate; an iterator needs steps batches for each evaluation")
+        results = self._test_scores.results()  # type: ignore[union-attr]
+        watch.hooks.on_test_end(results)
+        return results
+
+    def _check_scores(self, scores: Scores, data: Data) -> None:
+        """Make loss and metrics sure of their data, by a sample."""
+        self.loss.batch_scale(len(data))
+        if not scores.suit(data.y_true.shape[1:], self.output_shape[1:]) and scores.prepare(data, self.predict(data.x[:1])):
+            self._programs.clear()
