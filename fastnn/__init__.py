@@ -39,6 +39,7 @@ from fastnn.models import Sequential, load_model
 from fastnn.optimizers import SGD, Adagrad, Adam, AdamW, Optimizer, RMSprop
 from fastnn.report import show_config
 from fastnn.threads import get_num_threads, set_num_threads
+from fastnn.verification import verify
 
 backend.attach()
 threads.join_threadpoolctl()
@@ -83,4 +84,5 @@ __all__ = [
     "special",
     "threads",
     "utils",
+    "verify",
 ]

@@ -1,8 +1,8 @@
 """Batch normalization: rows outside, columns inside, so that every loop runs along memory.
 
-The moments come from one pass over the data, shifted by its first row: sums of ``x - x[0]`` and of its square lose nothing to
-a large mean, as sums of x and x*x do (float32, mean 1e4, std 1: a variance of 0 or less). Chunks of rows are summed in the
-array's dtype and added up in double, so that the error doesn't grow with the number of rows.
+The moments are summed in double, the variance in a second pass around the mean, corrected by what the mean was off (Chan, Golub & LeVeque,
+"Algorithms for computing the sample variance", 1983): one pass over x and x*x would lose a large mean's digits, and one shifted by the first row
+those of a first row that lies far off.
 
 Kernels work on bands of COLUMNS columns; columns know nothing of each other, so calls may be cut along them.
 """
@@ -28,27 +28,25 @@ cdef inline void in_bands(
         band(a, s, j * COLUMNS, min(COLUMNS, m - j * COLUMNS), room)
 
 
-cdef void moments(Py_ssize_t n, Py_ssize_t m, const real* x, Py_ssize_t row, double* mean, double* variance) noexcept nogil:
-    """Mean less x[0], and biased variance, of m <= COLUMNS columns of x (n, m), whose rows lie `row` entries apart."""
-    cdef real[COLUMNS] first, second
-    cdef Py_ssize_t i, j, chunk
-    cdef real d
+cdef void moments(Py_ssize_t n, Py_ssize_t m, const real* x, Py_ssize_t row, double* mean, double* rest, double* variance) noexcept nogil:
+    """Mean (what it lacks in `rest`) and biased variance of m <= COLUMNS columns of x (n, m), whose rows lie `row` entries apart."""
+    cdef Py_ssize_t i, j
+    cdef double d
     for j in range(m):
-        mean[j] = variance[j] = 0
-    for chunk in range((n + CHUNK - 1) // CHUNK):
+        mean[j] = rest[j] = variance[j] = 0
+    for i in range(n):
         for j in range(m):
-            first[j] = second[j] = 0
-        for i in range(chunk * CHUNK, min((chunk + 1) * CHUNK, n)):
-            for j in range(m):
-                d = x[i * row + j] - x[j]
-                first[j] += d
-                second[j] += d * d
-        for j in range(m):
-            mean[j] += first[j]
-            variance[j] += second[j]
+            mean[j] += x[i * row + j]
     for j in range(m):
         mean[j] /= n
-        variance[j] = variance[j] / n - mean[j] * mean[j]
+    for i in range(n):
+        for j in range(m):
+            d = x[i * row + j] - mean[j]
+            rest[j] += d
+            variance[j] += d * d
+    for j in range(m):
+        rest[j] /= n
+        variance[j] = variance[j] / n - rest[j] * rest[j]
         if variance[j] < 0:  # by rounding; NaN stays
             variance[j] = 0
 
@@ -65,13 +63,13 @@ cdef void normalize(const Array* a, const double* s, Py_ssize_t start, Py_ssize_
     cdef real* rstd = <real*>a[7].data + start
     cdef Py_ssize_t n = a[0].shape[0], x_row = a[0].stride[0], y_row = a[5].stride[0], i, j
     cdef double momentum = s[0], epsilon = s[1]
-    cdef double[COLUMNS] average, variance
+    cdef double[COLUMNS] average, rest, variance
     cdef real[COLUMNS] origin, shift, scale
-    moments(n, m, x, x_row, average, variance)
+    moments(n, m, x, x_row, average, rest, variance)
     for j in range(m):
-        origin[j] = x[j]
-        shift[j] = <real>average[j]
-        average[j] += x[j]
+        origin[j] = <real>average[j]
+        shift[j] = <real>(average[j] - origin[j] + rest[j])
+        average[j] += rest[j]
         mean[j] = <real>average[j]
         rstd[j] = <real>(1 / sqrt(variance[j] + epsilon))
         scale[j] = gamma[j] * rstd[j]

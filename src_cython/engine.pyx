@@ -657,8 +657,10 @@ cdef class Plan:
                     self.run_batch(samples, NULL, 0, threads, room, mode, deadline)
                     memcpy(y + start * self.y_bytes, self.y, samples * self.y_bytes)
                 if not brief and now() > deadline:
+                    denormals_restore(mode)
                     with gil:
                         PyErr_CheckSignals()
+                    denormals_flush()
                     deadline = now() + PATIENCE
         finally:
             denormals_restore(mode)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import numpy as np
@@ -104,7 +105,13 @@ HOOKS = tuple(name for name in vars(Callback) if name.startswith("on_"))
 
 def overrides(callback: Callback, name: str) -> bool:
     """Whether `callback` has its own method `name`, from its class or set on the instance."""
-    return name in vars(callback) or getattr(type(callback), name) is not getattr(Callback, name)
+    return name in _overridden(type(callback)) or name in vars(callback)
+
+
+@functools.lru_cache(maxsize=256)
+def _overridden(kind: type[Callback]) -> frozenset[str]:
+    """The hooks that a class has its own methods for."""
+    return frozenset(name for name in HOOKS if getattr(kind, name) is not getattr(Callback, name))
 
 
 def checked_count(callback: Callback, name: str, value: int) -> int:

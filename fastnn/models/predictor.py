@@ -16,7 +16,7 @@ from fastnn.memory import aligned_zeros
 from fastnn.models.lowering import Lowered
 from fastnn.program import Program
 
-CHUNK_BYTES = 1 << 19
+CHUNK_BYTES = 1 << 18
 """What a chunk of samples takes in all layers together: a part of the second-level cache, whose rest the weights need."""
 MOST, FEWEST = 1024, 32
 """Samples a chunk, a multiple of the least: no product has a remainder of rows then."""
