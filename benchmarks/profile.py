@@ -27,7 +27,7 @@ from benchmarks.peers.measure import Effort, interleave
 from benchmarks.peers.peak import measured_peak
 from benchmarks.peers.workloads import TRAININGS, Training
 from benchmarks.tables import machine_lines, number, table
-from fastnn.regions import Group, Node, described, regions
+from fastnn.regions import Node, regions
 
 REPEATED = 1e-4
 """Seconds that a call is repeated for between two readings of the clock, at least."""
@@ -46,7 +46,7 @@ def profile(workload: Training, effort: Effort, peak: float | None) -> dict[str,
     trainer = Trainer(workload)
     trainer.model.optimizer.learning_rate = 0.0  # parameters stay as they are while their update is repeated
     table = trainer.model.optimizer.scalar_table(1)[0]
-    calls = [_Repeated(*each, table=table, effort=effort) for each in _calls(_groups(trainer), workload.batch)]
+    calls = [_Repeated(node, table, effort) for node in _nodes(trainer)]
     entrants: dict[Any, Any] = {"shuffled": partial(trainer.epoch, True), "in order": partial(trainer.epoch, False)}
     entrants["one step"] = partial(trainer.model.fit, workload.x[: workload.batch], workload.y[: workload.batch], workload.batch, verbose=0)
     for i, call in enumerate(calls):
@@ -64,44 +64,22 @@ def profile(workload: Training, effort: Effort, peak: float | None) -> dict[str,
     }
 
 
-def _groups(trainer: Trainer) -> list[Group]:
-    """The groups that the engine runs one after the other, bound to the data."""
+def _nodes(trainer: Trainer) -> list[Node]:
+    """The calls that the engine runs one after the other, bound to the data."""
     model, workload = trainer.model, trainer.workload
     trainer.epoch(False)  # makes the program
     lowered = next(lowered for (_, training, *_), (_, lowered) in model._programs.items() if training)
     lowered.feed(model._prepare(workload.x, workload.y))
     lowered.program.index[:] = workload.order(True)[0]
-    return [group for each, _ in regions(lowered.program, 1) for group in each]
-
-
-def _calls(groups: list[Group], batch: int) -> Iterator[tuple[Node, list[list[Any]]]]:
-    """Each call, and its arguments for every part it is cut into."""
-    for group in groups:
-        length, block, calls = described(group, batch)
-        bounds = range(0, length or batch, block)
-        for node, (_, arguments, operands, _) in zip(group.nodes, calls, strict=True):
-            yield node, [_part(arguments, operands, start, min(start + block, length or batch)) for start in bounds]
-
-
-def _part(arguments: list[Any], operands: list[tuple[int, int, int, int]], start: int, stop: int) -> list[Any]:
-    """The arguments for some positions: arrays are cut along their axis, if they have it."""
-    cuts = iter(operands)
-    part = []
-    for value in arguments:
-        if isinstance(value, np.ndarray):
-            _, _, axis, entries = next(cuts)
-            value = value[(slice(None),) * axis + (slice(start * entries, stop * entries),)] if axis >= 0 else value
-        part.append(value)
-    return part
+    return [node for groups, _ in regions(lowered.program, 1) for group in groups for node in group.nodes]
 
 
 class _Repeated:
     """A call of a program, to be timed."""
 
-    def __init__(self, node: Node, parts: list[list[Any]], table: np.ndarray, effort: Effort):
-        self.call, self.parts, self.arrays = node.call, parts, node.call.arrays
-        if self.call.moving:
-            self.parts = [[*part[: -len(table)], *table] for part in parts]
+    def __init__(self, node: Node, table: np.ndarray, effort: Effort):
+        self.call, self.arrays = node.call, node.call.arrays
+        self.arguments = [*self.call.arguments, *(table if self.call.moving else ())]
         self.times, passed = 1, 0.0
         while passed < REPEATED:
             self.times *= 2
@@ -110,13 +88,11 @@ class _Repeated:
             passed = effort.clock() - start
 
     def run(self) -> None:
-        for part in self.parts:
-            self.call.op.compiled.repeat(self.times, *part)
+        self.call.op.compiled.repeat(self.times, *self.arguments)
 
     def bind(self) -> None:
         """What `run` takes besides the call itself."""
-        for part in self.parts:
-            self.call.op.compiled.repeat(0, *part)
+        self.call.op.compiled.repeat(0, *self.arguments)
 
     def row(self, microseconds: float, step: float, peak: float | None) -> dict[str, Any]:
         operations = self._operations()
@@ -124,7 +100,6 @@ class _Repeated:
         return {
             "op": self.call.op.name,
             "arrays": ", ".join("x".join(map(str, v.shape)) for _, v in self.arrays),
-            "parts": len(self.parts),
             "microseconds": microseconds,
             "share of step": microseconds / step,
             "GFLOP/s": rate,
@@ -152,8 +127,7 @@ def _rows(each: dict[str, Any]) -> Iterator[list[str]]:
     yield ["op", "arrays", "us", "share", "GFLOP/s", "of peak"]
     for row in each["calls"]:
         of_peak = "-" if row["share of peak"] is None else f"{row['share of peak']:.0%}"
-        arrays = row["arrays"] + (f" in {row['parts']} parts" if row["parts"] > 1 else "")
-        yield [row["op"], arrays, number(row["microseconds"]), f"{row['share of step']:.1%}", number(row["GFLOP/s"]), of_peak]
+        yield [row["op"], row["arrays"], number(row["microseconds"]), f"{row['share of step']:.1%}", number(row["GFLOP/s"]), of_peak]
     rest = whole["step"] - whole["calls"] - whole["shuffling"] - whole["fit"]
     others = {
         "all calls": whole["calls"],

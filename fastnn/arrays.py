@@ -74,10 +74,11 @@ def _expected(features: tuple[int, ...], given: np.ndarray) -> str:
 def check_finite(x: np.ndarray, who: str = "x") -> None:
     """Raise a ValueError that names the first row and column holding NaN or infinity.
 
-    A plain sum finds them without a temporary array as large as x: it is finite unless something is, or overflows.
+    The sum of squares finds them without a temporary array as large as x: it is finite unless something is, or overflows.
     """
+    flat = x.reshape(-1)
     with np.errstate(all="ignore"):
-        if x.size == 0 or np.isfinite(x.sum()):
+        if np.isfinite(np.dot(flat, flat)):
             return
     bad = np.argwhere(~np.isfinite(x))
     if len(bad):

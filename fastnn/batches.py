@@ -47,7 +47,7 @@ def accumulate_loss(value: np.ndarray, penalty: np.ndarray, sums: np.ndarray, ba
 def shuffle(key: np.ndarray, order: np.ndarray) -> None:
     """Write the numbers from 0 to n - 1 in the order that `key` draws.
 
-    Fisher and Yates' shuffle in its inside-out form (Knuth, The Art of Computer Programming 2, section 3.4.2, algorithm P): number i takes the
+    Fisher and Yates' shuffle in its inside-out form (Knuth, The Art of Computer Programming 2, section 3.4.2): number i takes the
     place of one of the i + 1 so far, ``floor(u * (i + 1))``, with u made of the upper 32 bits of SplitMix64's output number i.
     """
     if len(order) >= 2**32:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterable, Iterator
 
 import numpy as np
@@ -99,8 +98,6 @@ class FlatVector:
     data : ndarray of shape (size,)
     views : list of ndarray
         The pieces of `data`, in the order and the shapes given.
-    pieces : list of (int, int)
-        Where each begins and where the next one does.
     """
 
     def __init__(self, shapes: Iterable[tuple[int, ...]], dtype: object):
@@ -109,7 +106,6 @@ class FlatVector:
         self._starts = np.cumsum([0] + [-(-int(np.prod(s)) // step) * step for s in self.shapes])
         self.data = aligned_zeros(int(self._starts[-1]), dtype)
         self.views = list(self.split(self.data))
-        self.pieces = [(int(a), int(b)) for a, b in itertools.pairwise(self._starts)]
 
     def split(self, vector: np.ndarray) -> Iterator[np.ndarray]:
         """The views of another vector of the same layout, an optimizer's slot for instance."""

@@ -24,14 +24,11 @@ class Call:
         The op's, for a whole batch; the scalars of a moving call are missing.
     moving : bool
         Whether the scalars change from step to step, as an optimizer's do: executors take them from a table.
-    pieces : tuple of (int, int)
-        Of an update: where each parameter begins and ends in the flat vectors. A call on each piece does the same as one on all.
     """
 
     op: Op
     arguments: list[Any]
     moving: bool = False
-    pieces: tuple[tuple[int, int], ...] = ()
 
     @property
     def arrays(self) -> list[tuple[Argument, np.ndarray]]:
@@ -175,9 +172,9 @@ class Program:
         """Append a call that runs when all gradients are there: penalties, clips, sums over the batch."""
         self.finish_calls.append(Call(op, list(arguments)))
 
-    def update(self, op: Op, *arguments: Any, pieces: Iterable[tuple[int, int]]) -> None:
-        """Append the optimizer's update of the flat vector of parameters, which consists of `pieces`."""
-        self.finish_calls.append(Call(op, list(arguments), True, tuple(pieces)))
+    def update(self, op: Op, *arguments: Any) -> None:
+        """Append the optimizer's update, whose scalars change from step to step."""
+        self.finish_calls.append(Call(op, list(arguments), True))
 
     def drop(self, call: Call | None) -> None:
         """Take a backward call out again."""

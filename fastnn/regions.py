@@ -6,31 +6,26 @@ results that don't depend on that are cut, along the axis that an op's `split` n
 
 * What works sample by sample, from gathering the batch through the loss back to the first layer's output, becomes one group cut
   along the samples.
-* What sums over the samples follows: each kernel's gradient is a group cut along the kernel's rows, and where nothing else needs the
-  whole gradient first (no clipping by norm, no penalty), the optimizer's update of these rows follows while they are in the cache.
+* What sums over the samples follows, as independent groups of one region: the kernels' and biases' gradients, the metrics. Then comes what
+  needs all of it, the optimizer's update.
 * An op without a twin, written in Python by a user, is a region of its own.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from fastnn.memory import ALIGNMENT
 from fastnn.program import Call, Program
 
 SHARED_WORK = 1 << 20
 """Multiply-adds from which a region is worth several threads: some 10 us on a core with AVX-512."""
 LONGEST_PART = 1 << 31
 """Multiply-adds a part: some 20 ms. Between parts Ctrl-C is noticed."""
-PIECE = 1 << 14
-"""Entries from which a parameter is updated as soon as its gradient is there, instead of with all others."""
-UPDATED_BYTES = 1 << 17
-"""Of a kernel's gradient, computed before its update follows: it stays in the second-level cache."""
 GRAIN = 64
 """Vectors are cut at multiples of so many entries: full cache lines of either dtype, so each entry meets the same instructions."""
 
@@ -101,14 +96,11 @@ class Group:
         Positions that it can be cut at; 0 where they are the batch's samples.
     block : int
         Positions a part.
-    entries : int
-        Of a flat vector, a position: as many as a row of the kernel has whose update follows its gradient.
     """
 
     nodes: list[Node]
     length: int = 0
     block: int = 1
-    entries: int = 1
 
     @property
     def work(self) -> int:
@@ -119,17 +111,14 @@ class Group:
         length = self.length or batch_size
         parts = threads if self.work * threads >= SHARED_WORK else 1
         parts *= max(1, -(-self.work // (parts * LONGEST_PART)))
-        grain = GRAIN // math.gcd(GRAIN, self.entries) if self.nodes[-1].split in ("s", "m") else 1
-        block = -(-length // parts)
-        if self.entries > 1:  # a gradient and its update
-            block = min(block, UPDATED_BYTES // (self.entries * self.nodes[-1].call.arguments[0].itemsize))
-        self.block = max(1, -(-block // grain)) * grain
+        grain = GRAIN if self.nodes[-1].split in ("s", "m") else 1
+        self.block = max(1, -(-length // (parts * grain))) * grain
         return self
 
 
 def regions(program: Program, threads: int) -> list[tuple[list[Group] | Call, bool]]:
     """The program's calls as regions, each with whether it is worth several threads; a lone call is one of Python."""
-    nodes = [Node(call, program.batch_size) for each in program.calls for call in _pieces(each)]
+    nodes = [Node(call, program.batch_size) for call in program.calls]
     made: list[tuple[list[Group] | Call, bool]] = []
     while nodes:
         ready, nodes = _by_rows(nodes)
@@ -164,17 +153,11 @@ def _independent(nodes: list[Node]) -> tuple[list[Group], list[Node]]:
     groups: list[Group] = []
     later: list[Node] = []
     for node in nodes:
-        before = [group for group in groups if any(node.clashes(each) for each in group.nodes)]
         waits = node.call.op.compiled is None or any(node.clashes(each) for each in later)
-        if waits or len(before) > 1:
+        if waits or any(node.clashes(group.nodes[0]) for group in groups):
             later.append(node)
-        elif not before:
-            groups.append(Group([node], _length(node)))
-        elif _follows(node, before[0]):
-            before[0].nodes.append(node)
-            before[0].entries = _gradient(before[0]).shape[1]
         else:
-            later.append(node)
+            groups.append(Group([node], _length(node)))
     return sorted(groups, key=lambda group: -group.work), later
 
 
@@ -183,42 +166,6 @@ def _length(node: Node) -> int:
     if node.split == "n":
         return 0
     return next((v.shape[a.shape.index(node.split)] for a, v in node.call.arrays if node.split in a.shape), 1) if node.split else 1
-
-
-def _follows(node: Node, group: Group) -> bool:
-    """Whether an update can be cut as the gradient is that the group computes, row by row of the kernel."""
-    if len(group.nodes) > 1 or node.split != "s" or not node.call.moving or (gradient := _gradient(group)) is None:
-        return False
-    whole = node.call.arguments[1]
-    padded = -(-gradient.nbytes // ALIGNMENT) * ALIGNMENT
-    return gradient.flags.c_contiguous and gradient.ctypes.data == whole.ctypes.data and padded == whole.nbytes
-
-
-def _gradient(group: Group) -> Any:
-    """The matrix that a group's only call computes, if it can be cut along its rows; else None."""
-    first = group.nodes[0]
-    written = [(a, v) for a, v in first.call.arrays if a.written]
-    return written[0][1] if len(written) == 1 and len(written[0][0].shape) == 2 and written[0][0].shape[0] == first.split else None
-
-
-def _pieces(call: Call) -> Iterable[Call]:
-    """An update cut into one call for each large parameter and one for those between, so that some can follow their gradients at once."""
-    if not call.pieces:
-        return [call]
-    arrays = [v for _, v in call.arrays]
-    return [Call(call.op, [v[start:stop] for v in arrays], call.moving) for start, stop in _joined(call.pieces)]
-
-
-def _joined(pieces: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
-    """Neighbours joined, where they are small."""
-    joined: list[tuple[int, int]] = []
-    for start, stop in pieces:
-        small = stop - start < PIECE
-        if small and joined and joined[-1][1] - joined[-1][0] < PIECE:
-            joined[-1] = joined[-1][0], stop
-        else:
-            joined.append((start, stop))
-    return joined
 
 
 Described = tuple[int, int, list[tuple[Any, list[Any], list[tuple[int, int, int, int]], bool]]]
@@ -233,7 +180,7 @@ def described(group: Group, batch_size: int) -> Described:
             batch = argument.shape.index("n") if "n" in argument.shape else -1
             cut = argument.shape.index(node.split) if node.split in argument.shape else -1
             per_sample = array.shape[batch] // batch_size if batch >= 0 else 0
-            operands.append((batch, per_sample, cut, per_sample if cut == batch else group.entries if argument.shape == ("s",) else 1))
+            operands.append((batch, per_sample, cut, per_sample if cut == batch else 1))
         scalars = [0.0] * len(node.call.op.scalars) if node.call.moving else []
         calls.append((node.call.op.compiled, node.call.arguments + scalars, operands, node.call.moving))
     return group.length, group.block, calls

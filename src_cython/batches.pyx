@@ -11,6 +11,28 @@ from rows cimport row_sum
 
 kernels = {}
 
+cdef extern from *:
+    """
+    #if defined(__GNUC__)
+      #define FASTNN_FETCH(address) __builtin_prefetch(address)
+    #else
+      #define FASTNN_FETCH(address) ((void)(address))
+    #endif
+    """
+    void prefetch "FASTNN_FETCH"(const void* address) noexcept nogil
+
+cdef enum:
+    AHEAD = 8         # rows from being fetched to being copied
+    FETCHED = 256     # bytes of a row: the processor fetches the rest by itself
+
+
+cdef inline void look_ahead(Py_ssize_t i, Py_ssize_t n, Py_ssize_t m, Py_ssize_t bytes, const void* source, const int64_t* index) noexcept nogil:
+    """Fetch the row that will be copied AHEAD rows after row i: rows in random order are found by nothing else."""
+    cdef Py_ssize_t q
+    if i + AHEAD < n and 0 <= index[i + AHEAD] < m:
+        for q in range(min(bytes, FETCHED) // 64 + 1):
+            prefetch(<const char*>source + index[i + AHEAD] * bytes + q * 64)
+
 
 cdef inline inline_void copy_rows(
     Py_ssize_t n, Py_ssize_t m, const Py_ssize_t k, const real* source, const int64_t* index, real* x
@@ -18,6 +40,7 @@ cdef inline inline_void copy_rows(
     """x (n, k) = rows of source (m, k); k is a literal where rows are so short that a call of memcpy would cost more than they do."""
     cdef Py_ssize_t i, j
     for i in range(n):
+        look_ahead(i, n, m, k * sizeof(real), source, index)
         if 0 <= index[i] < m:
             for j in range(k):
                 x[i * k + j] = source[index[i] * k + j]
@@ -31,6 +54,8 @@ cdef void gather(const Array* a, const double* s, real* room) noexcept nogil:
     cdef const int64_t* index = <const int64_t*>a[1].data
     cdef real* x = <real*>a[2].data
     cdef Py_ssize_t i, j, m = a[0].shape[0], k = a[0].shape[1], n = a[1].shape[0]
+    for i in range(min(AHEAD, n)):
+        look_ahead(i - AHEAD, n, m, k * sizeof(real), source, index)
     if k == 1:
         copy_rows(n, m, 1, source, index, x)
     elif k == 2:
@@ -39,6 +64,7 @@ cdef void gather(const Array* a, const double* s, real* room) noexcept nogil:
         copy_rows(n, m, k, source, index, x)
     else:
         for i in range(n):
+            look_ahead(i, n, m, k * sizeof(real), source, index)
             if 0 <= index[i] < m:
                 memcpy(x + i * k, source + index[i] * k, k * sizeof(real))
             else:

@@ -233,10 +233,17 @@ cdef class Kernel:
         return f"{self.__name__}: {self.names[i]} has shape {given}, expected ({', '.join(expected)})"
 
     def __call__(self, *given):
-        self.repeat(1, *given)
+        self.run(given, 1)
 
     def repeat(self, Py_ssize_t times, *given):
-        """Run the kernel `times` times on the same arguments, for benchmarks."""
+        """Run the kernel `times` times on the same arguments and flush denormals, as a plan does: for benchmarks."""
+        cdef unsigned mode = denormals_flush()
+        try:
+            self.run(given, times)
+        finally:
+            denormals_restore(mode)
+
+    cdef int run(self, given, Py_ssize_t times) except -1:
         cdef Bound call
         cdef Py_ssize_t _
         cdef void* room = take_room(ROOM)
@@ -250,6 +257,7 @@ cdef class Kernel:
         finally:
             release(&call)
             give_room(room)
+        return 0
 
     def __repr__(self):
         return f"<kernel {self.__name__}>"
@@ -267,9 +275,9 @@ cdef struct Operand:
     Py_ssize_t per_position  # entries along it for each position of the group
 
 cdef struct Call:
+    bint moving          # its scalars come from the table of the steps
     Bound bound
     Operand[MAX_ARRAYS] operand
-    bint moving          # its scalars come from the table of the steps
 
 # Calls that run one after the other on each part, parts being independent of each other.
 cdef struct Group:

@@ -36,8 +36,6 @@ def compiled():
 @pytest.fixture
 def share_everything(monkeypatch):
     monkeypatch.setattr(regions, "SHARED_WORK", 1)
-    monkeypatch.setattr(regions, "PIECE", 1)
-    monkeypatch.setattr(regions, "UPDATED_BYTES", 1 << 10)
 
 
 def kernel(name):
@@ -206,7 +204,7 @@ def summing(batch_size=4, columns=3, python=False):
     gather = program.load(registry["gather"], source, program.index, x)
     program.forward(meanwhile if python else registry["relu"], x, y)
     program.finish(registry["dense_backward_bias"], y, g) if "dense_backward_bias" in registry else None
-    program.update(registry["sgd"], p, g, pieces=[(0, columns)])
+    program.update(registry["sgd"], p, g)
     return p, gather, source, CompiledExecutor(program, 1)
 
 
@@ -443,13 +441,6 @@ def test_sample_by_sample_work_is_one_group():
     assert not any("dense_backward_input" in group for groups in others for group in names(groups))
 
 
-def test_a_large_gradient_is_followed_by_its_update(share_everything):
-    model = model_of(lambda: layers.Dense(64), features=32, optimizer="sgd", loss="mse")
-    model.fit(samples(12, 32), samples(12, 64), verbose=0)
-    program = next(lowered.program for _, lowered in model._programs.values() if lowered.program.training)
-    assert ["dense_backward_kernel", "sgd"] in [group for groups, _ in regions.regions(program, 2) for group in names(groups)]
-
-
 def test_every_call_is_in_one_region():
     program = trained_program()
     made = [group for groups, _ in regions.regions(program, 3) for group in names(groups)]
@@ -514,7 +505,7 @@ def build(calls, seed):
     program, memory = Program(N, "float64", True, np.zeros(1, np.uint64)), Memory(seed)
     for name, picks in calls:
         if name == "update":
-            program.update(registry["sgd_momentum"], *(vector.data for vector in memory.flat), pieces=memory.flat[0].pieces)
+            program.update(registry["sgd_momentum"], *(vector.data for vector in memory.flat))
         else:
             add_call(program, memory, name, iter(picks))
     return program, memory
@@ -529,12 +520,11 @@ CALLS = st.tuples(st.sampled_from([*OPS, *OFTEN, "meanwhile"]), st.lists(st.inte
     calls=st.lists(CALLS, min_size=1, max_size=14),
     seed=st.integers(0, 99),
     threads=st.sampled_from([1, 3]),
-    piece=st.sampled_from([1, 1000]),
 )
-def test_any_program_gives_what_its_plain_order_gives(calls, seed, threads, piece):
+def test_any_program_gives_what_its_plain_order_gives(calls, seed, threads):
     order, table = np.random.default_rng(seed).integers(0, 20, N + 3), np.tile([0.01, 0.5, 0.1], (2, 1))
     contents = []
-    with mock.patch.multiple(regions, SHARED_WORK=1, PIECE=piece, UPDATED_BYTES=1 << 9):
+    with mock.patch.multiple(regions, SHARED_WORK=1):
         for make in (NumpyExecutor, lambda program: CompiledExecutor(program, threads)):
             program, memory = build(calls, seed)
             make(program).run(order, 0, 2, table, None, 60)
@@ -609,7 +599,7 @@ def test_denormals_are_flushed_inside(share_everything, dtype, count):
     size, table = 1 << 19, np.array([[0.0, 0.5, 0.0]])
     program = Program(1, dtype, True, np.zeros(1, np.uint64))
     p, g, m = np.zeros(size, dtype), np.zeros(size, dtype), np.zeros(size, dtype)
-    program.update(registry["sgd_momentum"], p, g, m, pieces=[(0, size)])
+    program.update(registry["sgd_momentum"], p, g, m)
     executor = CompiledExecutor(program, count)
     for _ in range(20):
         m[...] = np.finfo(dtype).tiny

@@ -1,6 +1,5 @@
 """Every op of the registry, on both backends: nothing here names an op."""
 
-
 import numpy as np
 import pytest
 from hypothesis import given, settings

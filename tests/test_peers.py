@@ -151,18 +151,6 @@ def test_the_profile_covers_the_program(tmp_path):
 
 
 @compiled_only
-def test_parts_of_a_profiled_call_make_up_the_whole(peers, programs):
-    network = peers["workloads"].Network((784, 256, 10))
-    groups = programs["profile"]._groups(programs["profile"].Trainer(peers["workloads"].Training("", network, 32, 2)))
-    pieces = list(programs["profile"]._calls(groups, 32))
-    assert any(len(parts) > 1 for _, parts in pieces)
-    for node, parts in pieces:
-        for place, (argument, whole) in enumerate(zip(node.call.op.arguments, node.call.arguments, strict=False)):
-            if not isinstance(argument, str) and argument.written:
-                assert sum(part[place].size for part in parts) == whole.size, (node.call.op.name, argument.name)
-
-
-@compiled_only
 def test_operations_of_a_scaling_point_are_those_of_its_program(peers, programs):
     profile, point = programs["profile"], programs["scaling"].Point(batch=4, width=8, depth=3)
     trainer = profile.Trainer(peers["workloads"].Training("", point.network, point.batch, 2))

@@ -42,7 +42,7 @@ class Callback:
         When no callback of a training does, the model needn't leave the compiled loop after each batch.
         """
         both = ("on_batch_begin", "on_batch_end") if mode == "train" else ()
-        return any(overrides(self, name) for name in (*both, f"on_{mode}_batch_begin", f"on_{mode}_batch_end"))
+        return not own_hooks(self).isdisjoint((*both, f"on_{mode}_batch_begin", f"on_{mode}_batch_end"))
 
     def follows_batches(self, mode: str) -> bool:
         """Whether the batch hooks of `mode` are worth a call now and then, some twenty times a second: to show progress."""
@@ -99,13 +99,13 @@ class Callback:
         """After a batch of a prediction."""
 
 
-HOOKS = tuple(name for name in vars(Callback) if name.startswith("on_"))
-"""The names of all hooks."""
+HOOKS = {name: name.replace("train_batch", "batch") for name in vars(Callback) if name.startswith("on_")}
+"""The names of all hooks, each with its other name, if it has one, or else itself."""
 
 
-def overrides(callback: Callback, name: str) -> bool:
-    """Whether `callback` has its own method `name`, from its class or set on the instance."""
-    return name in _overridden(type(callback)) or name in vars(callback)
+def own_hooks(callback: Callback) -> frozenset[str]:
+    """The hooks that `callback` has its own methods for, from its class or set on the instance."""
+    return _overridden(type(callback)).union(vars(callback).keys() & HOOKS)
 
 
 @functools.lru_cache(maxsize=256)

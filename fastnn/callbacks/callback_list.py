@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from fastnn.callbacks.callback import HOOKS, Callback, Logs, overrides
+from fastnn.callbacks.callback import HOOKS, Callback, Logs, own_hooks
 from fastnn.callbacks.history import History
 from fastnn.callbacks.progbar_logger import ProgbarLogger
 
@@ -41,7 +41,8 @@ class CallbackList(Callback):
         self.history = self._member(History, add_history)
         self._member(ProgbarLogger, add_progbar)
         # Most callbacks have few hooks: keep the bound methods that do something.
-        self._listeners = {hook: [getattr(c, hook) for c in self.callbacks if _listens(c, hook)] for hook in HOOKS}
+        own = [(c, own_hooks(c)) for c in self.callbacks]
+        self._listeners = {hook: [getattr(c, hook) for c, names in own if hook in names or other in names] for hook, other in HOOKS.items()}
         self.set_params(params)
         if model is not None:
             self.set_model(model)
@@ -76,11 +77,6 @@ class CallbackList(Callback):
 
     def __iter__(self) -> Any:
         return iter(self.callbacks)
-
-
-def _listens(callback: Callback, hook: str) -> bool:
-    alias = hook.replace("train_batch", "batch")
-    return overrides(callback, hook) or overrides(callback, alias)
 
 
 def _flattened(callbacks: Any) -> list[Callback]:

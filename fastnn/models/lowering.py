@@ -119,7 +119,7 @@ class Lowered:
         p, g = arena.values.data, arena.gradients.data
         for clip, arguments in optimizer.clipping(g, arena.gradients.views):
             self.program.finish(clip, *arguments)
-        self.program.update(optimizer.op, p, g, *optimizer.slots.values(), pieces=arena.values.pieces)
+        self.program.update(optimizer.op, p, g, *optimizer.slots.values())
 
     def release(self) -> None:
         """Forget the data: a model keeps no one's arrays alive."""
