@@ -23,7 +23,8 @@ import numpy as np
 from fastnn.program import Call, Program
 
 SHARED_WORK = 1 << 20
-"""Multiply-adds from which a region is worth several threads: some 10 us on a core with AVX-512."""
+"""Multiply-adds from which a region is worth several threads: some 10 us on a core with AVX-512. A whole step must have four times as many:
+where the update alone is shared, parameters travel between the processors' caches for nothing."""
 LONGEST_PART = 1 << 31
 """Multiply-adds a part: some 20 ms. Between parts Ctrl-C is noticed."""
 GRAIN = 64
@@ -106,31 +107,34 @@ class Group:
     def work(self) -> int:
         return sum(node.work for node in self.nodes)
 
-    def arranged(self, threads: int, batch_size: int) -> Group:
-        """The same group, its parts chosen for a number of threads."""
+    def arrange(self, threads: int, batch_size: int) -> None:
+        """Choose the parts for a number of threads."""
         length = self.length or batch_size
         parts = threads if self.work * threads >= SHARED_WORK else 1
         parts *= max(1, -(-self.work // (parts * LONGEST_PART)))
         grain = GRAIN if self.nodes[-1].split in ("s", "m") else 1
         self.block = max(1, -(-length // (parts * grain))) * grain
-        return self
 
 
 def regions(program: Program, threads: int) -> list[tuple[list[Group] | Call, bool]]:
     """The program's calls as regions, each with whether it is worth several threads; a lone call is one of Python."""
     nodes = [Node(call, program.batch_size) for call in program.calls]
-    made: list[tuple[list[Group] | Call, bool]] = []
+    made: list[list[Group]] = []
     while nodes:
         ready, nodes = _by_rows(nodes)
         groups = [Group(ready)] if ready else []
         if not groups:
             groups, nodes = _independent(nodes)
-        if groups[0].nodes[0].call.op.compiled is None:
-            made.append((groups[0].nodes[0].call, False))
-            continue
-        groups = [group.arranged(threads, program.batch_size) for group in groups]
-        made.append((groups, sum(group.work for group in groups) >= SHARED_WORK))
-    return made
+        made.append(groups)
+    work = [sum(group.work for group in groups) for groups in made]
+    shared = [each >= SHARED_WORK and sum(work) >= 4 * SHARED_WORK for each in work]
+    for groups, share in zip(made, shared, strict=True):
+        for group in groups:
+            group.arrange(threads if share else 1, program.batch_size)
+    return [
+        (groups if groups[0].nodes[0].call.op.compiled else groups[0].nodes[0].call, share)
+        for groups, share in zip(made, shared, strict=True)
+    ]
 
 
 def _by_rows(nodes: list[Node]) -> tuple[list[Node], list[Node]]:

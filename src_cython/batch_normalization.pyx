@@ -1,8 +1,8 @@
 """Batch normalization: rows outside, columns inside, so that every loop runs along memory.
 
-The moments are summed in double, the variance in a second pass around the mean, corrected by what the mean was off (Chan, Golub & LeVeque,
-"Algorithms for computing the sample variance", 1983): one pass over x and x*x would lose a large mean's digits, and one shifted by the first row
-those of a first row that lies far off.
+The moments are summed in double, the variance in a second pass around the mean, corrected by what the mean was off (Chan, Golub &
+LeVeque, "Algorithms for computing the sample variance", 1983): one pass over x and x*x would lose a large mean's digits, and one
+shifted by the first row those of a first row that lies far off.
 
 Kernels work on bands of COLUMNS columns; columns know nothing of each other, so calls may be cut along them.
 """

@@ -26,7 +26,9 @@ cdef enum:
     FETCHED = 256     # bytes of a row: the processor fetches the rest by itself
 
 
-cdef inline void look_ahead(Py_ssize_t i, Py_ssize_t n, Py_ssize_t m, Py_ssize_t bytes, const void* source, const int64_t* index) noexcept nogil:
+cdef inline void look_ahead(
+    Py_ssize_t i, Py_ssize_t n, Py_ssize_t m, Py_ssize_t bytes, const void* source, const int64_t* index
+) noexcept nogil:
     """Fetch the row that will be copied AHEAD rows after row i: rows in random order are found by nothing else."""
     cdef Py_ssize_t q
     if i + AHEAD < n and 0 <= index[i + AHEAD] < m:

@@ -1,7 +1,7 @@
 """The compiled executor: kernels called from Python one at a time, and whole programs run without it.
 
-A `Kernel` is the twin of one op: it checks arrays against the op's signature, then calls its C function. A `Plan` is a program whose calls were
-bound and checked once; it runs any number of training steps without the GIL, alone or with a team of threads.
+A `Kernel` is the twin of one op: it checks arrays against the op's signature, then calls its C function. A `Plan` is a program whose calls
+were bound and checked once; it runs any number of training steps without the GIL, alone or with a team of threads.
 """
 
 import sys
@@ -171,7 +171,8 @@ cdef class Kernel:
         except TypeError:
             raise TypeError(f"{self.__name__}: {self.names[i]} must be an array, got {type(value).__name__}") from None
         except (ValueError, BufferError) as error:
-            raise ValueError(f"{self.__name__}: {self.names[i]} can't be {'written to' if parameter.written else 'read'}: {error}") from None
+            what = "written to" if parameter.written else "read"
+            raise ValueError(f"{self.__name__}: {self.names[i]} can't be {what}: {error}") from None
         call.arrays += 1
         kind = kind_of(buffer)
         if parameter.kind == FLOAT64:
@@ -192,7 +193,8 @@ cdef class Kernel:
             else:
                 array.stride[axis] = buffer.strides[axis] // buffer.itemsize
             if buffer.strides != NULL and buffer.strides[axis] % buffer.itemsize:
-                raise ValueError(f"{self.__name__}: the strides of {self.names[i]} must be multiples of {buffer.itemsize} bytes; copy it first")
+                size = buffer.itemsize
+                raise ValueError(f"{self.__name__}: the strides of {self.names[i]} must be multiples of {size} bytes; copy it first")
             if parameter.size[axis] < 0:
                 expected = parameter.number[axis]
             else:
@@ -417,7 +419,9 @@ cdef class Plan:
     cdef int moving   # scalars that the table must have
     cdef word running
 
-    def __cinit__(self, list regions, list shared, Py_ssize_t batch_size, int64_t[::1] index, double[::1] count, uint64_t[::1] step, bint counts):
+    def __cinit__(
+        self, list regions, list shared, Py_ssize_t batch_size, int64_t[::1] index, double[::1] count, uint64_t[::1] step, bint counts
+    ):
         cdef Region* region
         cdef Group* group
         if index.shape[0] != batch_size or count.shape[0] != 1 or step.shape[0] != 1 or batch_size < 1:
@@ -603,7 +607,8 @@ cdef class Plan:
         for i in range(bound.arrays):
             for axis in range(2):
                 if axis in (call.operand[i].batch, call.operand[i].cut) and bound.array[i].shape[axis] != call.bound.array[i].shape[axis]:
-                    raise ValueError(f"array {i} must have {call.bound.array[i].shape[axis]} entries along axis {axis}, it has {bound.array[i].shape[axis]}")
+                    wanted, given = call.bound.array[i].shape[axis], bound.array[i].shape[axis]
+                    raise ValueError(f"array {i} must have {wanted} entries along axis {axis}, it has {given}")
         if bound.entry != call.bound.entry:
             raise ValueError("a call can't change its dtype")
         return 0
@@ -722,7 +727,8 @@ cdef class Predictor:
     cdef Py_ssize_t work, itemsize
 
     def __cinit__(self, source):
-        self.source, self.plan, self.convert, self.refusal, self.threads = source, source.plan, source.convert, source.refusal, source.threads
+        self.source, self.plan, self.convert = source, source.plan, source.convert
+        self.refusal, self.threads = source.refusal, source.threads
         self.ndarray, self.empty, self.real, self.itemsize = source.ndarray, source.empty, source.real, source.real.itemsize
         self.input_shape, self.output_shape, self.dtype = source.input_shape, source.output_shape, source.dtype
         self.batch_size, self.work, self.one = source.batch_size, source.work, (1, *source.output_shape)

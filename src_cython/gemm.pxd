@@ -266,11 +266,11 @@ cdef inline inline_void dots_of(
     cdef real[8 * 16] sums
     cdef real[8] rest
     cdef int lanes = BYTES // 2 // sizeof(real), i, j
-    cdef Py_ssize_t p
+    cdef Py_ssize_t p, _
     for i in range(rows):
         for j in range(lanes):
             sums[i * lanes + j] = 0
-    for p in range(k // lanes):
+    for _ in range(k // lanes):
         for i in range(rows):
             for j in range(lanes):
                 sums[i * lanes + j] += a[i * a_row + j * a_col] * b[j * b_row]

@@ -66,12 +66,13 @@ cdef inline void outer(
 
 
 cdef inline inline_void weighted_columns(
-    const int vectors, Py_ssize_t n, Py_ssize_t m, const real* x, Py_ssize_t x_row, Py_ssize_t x_col, const real* w, Py_ssize_t w_row, real* c
+    const int vectors, Py_ssize_t n, Py_ssize_t m, const real* x, Py_ssize_t x_row, Py_ssize_t x_col,
+    const real* w, Py_ssize_t w_row, real* c,
 ) noexcept nogil:
     """c (m) = w (n) @ x (n, m), m at most so many vectors. Rows that can't be read as whole vectors are copied first."""
     cdef real[CHAINS * 4 * LANES] sums, copied
     cdef int width = vectors * BYTES // 2 // sizeof(real), q, j
-    cdef Py_ssize_t i, p, rows
+    cdef Py_ssize_t i, p
     cdef const real* row
     cdef real factor
     for j in range(CHAINS * width):
@@ -111,11 +112,11 @@ cdef inline void copy_row(Py_ssize_t m, const real* x, Py_ssize_t x_col, real* c
 cdef inline void weighted_column(Py_ssize_t n, const real* x, const real* w, Py_ssize_t w_row, real* c) noexcept nogil:
     """The same for a single column without gaps, in the same order."""
     cdef real[CHAINS] sums
-    cdef Py_ssize_t i
+    cdef Py_ssize_t i, _
     cdef int q
     for q in range(CHAINS):
         sums[q] = 0
-    for i in range(n // CHAINS):
+    for _ in range(n // CHAINS):
         for q in range(CHAINS):
             sums[q] += w[q * w_row] * x[q]
         x += CHAINS

@@ -5,9 +5,8 @@ counting the ticket down, and only then reads what the task is: it can't change 
 generations to compare, a helper that comes late finds nothing to claim, and one that the system has descheduled holds up one part at most.
 
 Helpers never touch Python. Waiting threads spin for SPIN and then sleep, so idle helpers cost nothing, and nothing waits for them when the
-process exits. When a neighbour has the processors, helpers are descheduled in the middle of a part, and the caller waits for a
-scheduler's slice (milliseconds) instead of some microseconds. After such a wait regions run on the caller alone for a while, which
-grows as long as it keeps happening.
+process exits. When a neighbour has the processors, helpers are descheduled in the middle of a part and the caller sleeps until that is
+done. Running alone for a while after such a wait gained nothing in measurements, with a spinning process on each of two processors.
 
 One caller at a time has the helpers, others run alone on their own thread. Scratch is lent to callers from a few slots, not kept for each
 thread: no thread's end leaks it. The state is static: cimport `team_run` in one module only, or there are several teams.
@@ -140,9 +139,7 @@ cdef extern from *:
     enum {
         FASTNN_TEAM = 64,               /* threads, the caller included */
         FASTNN_PARTS = (1 << 26) - 1,   /* the ticket's bits that count parts; those above count helpers */
-        FASTNN_SPIN = 50000,            /* ns of spinning before sleeping; waking a sleeper costs the caller some 15 us */
-        FASTNN_LATE = 50000,            /* ns that a wait for helpers may be longer than the caller's own work */
-        FASTNN_PAUSE = 100000000        /* ns that regions run alone at most, before helpers are tried again */
+        FASTNN_SPIN = 50000             /* ns of spinning before sleeping; waking a sleeper costs the caller some 15 us */
     };
 
     typedef struct {
@@ -157,7 +154,6 @@ cdef extern from *:
         fastnn_word taken;         /* a caller has the helpers; all that isn't atomic below is its own, but for the region */
         unsigned started;          /* helpers */
         int full;                  /* starting one more has failed, and isn't tried again */
-        int64_t pause, alone_until;
         char gap0[128];
         fastnn_word ticket;        /* helpers that may join << 26 | parts to claim */
         unsigned parts;            /* the region, fixed until `unfinished` is 0 */
@@ -282,9 +278,8 @@ cdef extern from *:
     }
 
     /* Run the region with the helpers, which this caller has. */
-    static void fastnn_share(fastnn_task task, void* context, unsigned parts, unsigned helpers, void* room, int64_t begin) {
+    static void fastnn_share(fastnn_task task, void* context, unsigned parts, unsigned helpers, void* room) {
         unsigned i;
-        int64_t worked, waited;
         fastnn_team.task = task;
         fastnn_team.context = context;
         fastnn_team.parts = parts;
@@ -293,31 +288,20 @@ cdef extern from *:
         for (i = 1; i <= helpers; i++)
             fastnn_wake(&fastnn_team.members[i]);
         i = fastnn_work(0, room);
-        worked = fastnn_now() - begin;
         if (fastnn_subtract(&fastnn_team.unfinished, i) != 0)
             fastnn_wait(&fastnn_team.members[0]);
-        waited = fastnn_now() - begin - worked;
-        if (waited > worked + FASTNN_LATE) {
-            fastnn_team.pause = 2 * fastnn_team.pause + waited;
-            if (fastnn_team.pause > FASTNN_PAUSE)
-                fastnn_team.pause = FASTNN_PAUSE;
-            fastnn_team.alone_until = begin + worked + waited + fastnn_team.pause;
-        } else
-            fastnn_team.pause -= fastnn_team.pause < worked / 4 ? fastnn_team.pause : worked / 4;
     }
 
     static int fastnn_team_run(fastnn_task task, void* context, int parts, int threads, size_t bytes) {
         int part = 0, helpers = (threads < parts ? threads : parts) - 1;
-        int64_t begin;
         void* room = fastnn_take_room(bytes);
         if (!room)
             return -1;
         if (helpers > FASTNN_TEAM - 1)
             helpers = FASTNN_TEAM - 1;
         if (helpers > 0 && parts <= FASTNN_PARTS && !fastnn_load(&fastnn_team.taken) && !fastnn_swap(&fastnn_team.taken, 1)) {
-            begin = fastnn_now();
-            if (begin >= fastnn_team.alone_until && (helpers = (int)fastnn_start((unsigned)helpers, bytes)) > 0) {
-                fastnn_share(task, context, (unsigned)parts, (unsigned)helpers, room, begin);
+            if ((helpers = (int)fastnn_start((unsigned)helpers, bytes)) > 0) {
+                fastnn_share(task, context, (unsigned)parts, (unsigned)helpers, room);
                 part = parts;
             }
             fastnn_swap(&fastnn_team.taken, 0);

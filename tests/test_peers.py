@@ -155,7 +155,7 @@ def test_operations_of_a_scaling_point_are_those_of_its_program(peers, programs)
     profile, point = programs["profile"], programs["scaling"].Point(batch=4, width=8, depth=3)
     trainer = profile.Trainer(peers["workloads"].Training("", point.network, point.batch, 2))
     table, effort = trainer.model.optimizer.scalar_table, peers["measure"].Effort(1, 0.0)
-    calls = [profile._Repeated(*each, table=table(1)[0], effort=effort) for each in profile._calls(profile._groups(trainer), point.batch)]
+    calls = [profile._Repeated(node, table(1)[0], effort) for node in profile._nodes(trainer)]
     assert sum(call._operations() for call in calls) == point.batch * point.operations[0]
 
 
