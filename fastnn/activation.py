@@ -150,7 +150,7 @@ def _as_matrix(x: Any, name: str) -> tuple[np.ndarray, tuple[int, ...]]:
         raise TypeError(f"activation {name!r}: x must hold real numbers (float32 or float64), got dtype {x.dtype}")
     kept = x.dtype.name if x.dtype.name in ("float32", "float64") else floatx()
     columns = x.shape[-1] if x.ndim else 1
-    return np.ascontiguousarray(x, kept).reshape(math.prod(x.shape[:-1]), columns), x.shape
+    return np.require(x, kept, ["C", "ALIGNED"]).reshape(math.prod(x.shape[:-1]), columns), x.shape
 
 
 def get(identifier: Any) -> Activation:

@@ -40,7 +40,7 @@ def as_numbers(value: Any, who: str) -> np.ndarray:
 
 
 def as_samples(x: Any, features: tuple[int, ...] | None, dtype: str, who: str = "x") -> np.ndarray:
-    """`x` as a C-contiguous array of `dtype` and shape (n, *features).
+    """`x` as a C-contiguous, aligned array of `dtype` and shape (n, *features).
 
     Raises
     ------
@@ -49,7 +49,7 @@ def as_samples(x: Any, features: tuple[int, ...] | None, dtype: str, who: str = 
     ValueError
         When the shape isn't the model's.
     """
-    if type(x) is np.ndarray and x.dtype is _DTYPES[dtype] and x.shape[1:] == features and x.flags.c_contiguous:
+    if type(x) is np.ndarray and x.dtype is _DTYPES[dtype] and x.shape[1:] == features and x.flags.c_contiguous and x.flags.aligned:
         return x  # nothing to do, which a caller with one row at a time notices
     given = as_numbers(x, who)
     if given.ndim == 0:
@@ -59,7 +59,7 @@ def as_samples(x: Any, features: tuple[int, ...] | None, dtype: str, who: str = 
     if features is not None and given.shape[1:] != features:
         raise ValueError(f"{who} has shape {given.shape}, the model expects {_expected(features, given)}")
     with np.errstate(over="ignore"):  # what is too large becomes infinite, which `check_finite` reports
-        return np.ascontiguousarray(given, dtype=dtype)
+        return np.require(given, dtype, ["C", "ALIGNED"])
 
 
 def _expected(features: tuple[int, ...], given: np.ndarray) -> str:

@@ -178,6 +178,16 @@ def test_initial_epoch_counts_on():
     assert model.fit(X, Y, epochs=2, initial_epoch=2, verbose=0).history == {}
 
 
+def test_arrays_at_odd_addresses_are_as_good_as_others():
+    raw = np.zeros(X.astype("float32").nbytes + Y.astype("float32").nbytes + 2, np.uint8)
+    x = raw[1 : 1 + X.size * 4].view("float32").reshape(X.shape)
+    y = raw[1 + X.size * 4 : 1 + (X.size + Y.size) * 4].view("float32").reshape(Y.shape)
+    x[...], y[...] = X, Y
+    assert not x.flags.aligned and not y.flags.aligned
+    assert fit(regressor(), x, y) is not None
+    assert regressor().evaluate(x, y, verbose=0) > 0
+
+
 def test_shuffling_visits_every_sample_in_a_new_order_each_epoch():
     seen = []
     model = regressor(fastnn.optimizers.SGD(0.0))

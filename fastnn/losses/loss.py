@@ -115,14 +115,14 @@ class LossFunction:
     def _two_dimensional(self, y_true: Any, y_pred: Any) -> tuple[np.ndarray, np.ndarray, tuple[int, ...]]:
         """Predictions as (n, m), targets as the op wants them, and the shape of the result."""
         y = np.asarray(y_pred)
-        y = np.ascontiguousarray(y, y.dtype if y.dtype in (np.float32, np.float64) else floatx())
+        y = np.require(y, y.dtype if y.dtype in (np.float32, np.float64) else floatx(), ["C", "ALIGNED"])
         t, y = match_ranks(np.asarray(y_true), y, self.sparse, self.name)
         rows, m = y.shape[:-1], y.shape[-1]
         if not m:
             raise ValueError(f"{self.name}: y_pred must have at least one output, got shape {y.shape}")
         if self.sparse:
             return y.reshape(-1, m), integer_labels(t.reshape(-1), m, self.name), rows
-        return y.reshape(-1, m), np.ascontiguousarray(t, y.dtype).reshape(-1, m), rows
+        return y.reshape(-1, m), np.require(t, y.dtype, ["C", "ALIGNED"]).reshape(-1, m), rows
 
 
 def loss_function(signature: str) -> Callable[[Kernel], LossFunction]:

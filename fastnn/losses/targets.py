@@ -50,7 +50,7 @@ def dense_targets(y_true: Any, m: int, dtype: object, name: str) -> np.ndarray:
         raise ValueError(f"{name}: the model gives {m} outputs, so targets must have shape (n, {m}), got {t.shape}{hint}")
     _not_empty(t, name)
     with np.errstate(over="ignore"):
-        return np.ascontiguousarray(t, dtype)  # type: ignore[call-overload]
+        return np.require(t, dtype, ["C", "ALIGNED"])  # type: ignore[arg-type]
 
 
 def _numbers(t: np.ndarray, name: str) -> np.ndarray:

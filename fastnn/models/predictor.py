@@ -18,8 +18,8 @@ from fastnn.program import Program
 
 CHUNK_BYTES = 1 << 18
 """What a chunk of samples takes in all layers together: a part of the second-level cache, whose rest the weights need."""
-MOST, FEWEST = 1024, 32
-"""Samples a chunk, a multiple of the least: no product has a remainder of rows then."""
+MOST, FEWEST = 1024, 128
+"""Samples a chunk, a multiple of the least: fewer would read the weights of wide layers too often."""
 
 Convert = Callable[[Any], np.ndarray]
 
