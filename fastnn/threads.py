@@ -16,6 +16,9 @@ from fastnn._version import __version__
 
 __all__ = ["get_num_threads", "set_num_threads"]
 
+MOST = 1024
+"""Threads that may be asked for; buffers of predictions grow with them."""
+
 
 def _available() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
@@ -24,9 +27,9 @@ def _available() -> int:
 def _from_environment() -> int:
     asked = os.environ.get("FASTNN_NUM_THREADS")
     if not asked:
-        return _available()
-    if not asked.isdigit() or int(asked) == 0:
-        raise ValueError(f"FASTNN_NUM_THREADS must be a positive integer, got {asked!r}")
+        return min(_available(), MOST)
+    if not asked.isdigit() or not 1 <= int(asked) <= MOST:
+        raise ValueError(f"FASTNN_NUM_THREADS must be a positive integer up to {MOST}, got {asked!r}")
     return int(asked)
 
 
@@ -52,11 +55,11 @@ def set_num_threads(threads: int) -> None:
     Raises
     ------
     ValueError
-        When `threads` isn't a positive integer.
+        When `threads` isn't a positive integer, or is more than 1024.
     """
     global _count
-    if isinstance(threads, bool) or not isinstance(threads, (int, np.integer)) or threads < 1:
-        raise ValueError(f"threads must be a positive integer, got {threads!r}")
+    if isinstance(threads, bool) or not isinstance(threads, (int, np.integer)) or not 1 <= threads <= MOST:
+        raise ValueError(f"threads must be a positive integer up to {MOST}, got {threads!r}")
     _count = int(threads)
 
 

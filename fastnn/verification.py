@@ -326,7 +326,7 @@ class _Comparison:
             places.update({id(call): name for call in calls})
         executor = executors.NumpyExecutor(program)
         executor.calls = [replace(call, op=_Both(call.op, places[id(call)], self)) for call in executor.calls]  # type: ignore[arg-type]
-        lowered._executors[executors.kind()] = executor
+        lowered._executor = executors.kind(), executor
 
     def add(self, found: Record) -> None:
         """Take in a call, or one of its results."""

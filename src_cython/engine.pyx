@@ -109,7 +109,7 @@ cdef class Kernel:
     cdef readonly object op
     cdef readonly str __name__
     cdef Entry[2] entries
-    cdef int layout, arrays, scalars, reals
+    cdef int layout, arrays, scalars
     cdef Parameter[MAX_ARRAYS] parameters
     cdef tuple names, symbols, is_array
 
@@ -142,7 +142,7 @@ cdef class Kernel:
         """Check `given` and keep it in `call`, which must be released later, also after an error."""
         cdef Py_ssize_t[MAX_SIZES] sizes
         cdef Py_ssize_t itemsize = 0
-        cdef int i = 0, j = 0
+        cdef int i, j = 0
         call.arrays = 0
         if len(given) != len(self.is_array):
             raise TypeError(f"{self.__name__} takes {len(self.is_array)} arguments, got {len(given)}")
@@ -292,6 +292,7 @@ cdef struct Region:
     int first, last
     int python           # which one, or -1
     bint shared          # enough work for several threads
+    bint updates         # holds the optimizer's update, which is done as a whole or not at all
 
 # What a thread needs to know to run a part of a region.
 cdef struct Job:
@@ -346,7 +347,7 @@ cdef void run_calls(Job* job, const Group* group, Py_ssize_t part, void* room) n
 
 cdef void look_for_signals(Job* job) noexcept nogil:
     """Between two parts of a step that takes longer than is allowed, run the handlers of signals; Ctrl-C's raises."""
-    if job.deadline and this_thread() == job.caller and now() > job.deadline:
+    if not job.region.updates and job.deadline and this_thread() == job.caller and now() > job.deadline:
         denormals_restore(job.mode)
         with gil:
             job.stopped = check_signals() != 0
@@ -452,6 +453,7 @@ cdef class Plan:
                     raise ValueError(f"a group needs a length of at least 0 and a block of at least 1, got {length} and {block}")
                 for kernel, arguments, operands, moving in calls:
                     self.add(kernel, arguments, operands, moving)
+                    region.updates |= moving
                 group.last = self.n_calls
             region.last = self.n_groups
 

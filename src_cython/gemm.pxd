@@ -354,7 +354,7 @@ cdef inline void gemm(
     if m == 1 and n > 1 and a_row == 1 and c_row == 1 and not bias:  # as one row: the same memory
         gemm(1, n, k, b, b_col, b_row, a, a_col, 1, c, n, NULL, room)
         return
-    if 1 < m <= ROWS and a_row == 1 and n >= 2 * BYTES // sizeof(real) and not bias and k > 0:
+    if 1 < m <= ROWS < n and a_row == 1 and n >= 2 * BYTES // sizeof(real) and not bias and k > 0:  # ROWS < n: never turned back
         turned(n, m, k, a, a_col, b, b_row, b_col, c, c_row, room, panel + GROUP * DEPTH * BYTES // sizeof(real))
         return
     if k == 0:

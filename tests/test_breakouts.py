@@ -954,6 +954,47 @@ def test_numbers_that_overflow_in_training(optimizer, watched, capsys):
     assert np.isfinite(fresh.evaluate(x, y, verbose=0))
 
 
+class Collected(metrics.Metric):
+    """Keeps what it is given, as a metric that needs all predictions at once does."""
+
+    def reset_state(self):
+        self.pairs = []
+
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        self.pairs.append((y_true, y_pred))
+
+    def result(self):
+        return np.mean([np.square(t - y).mean() for t, y in self.pairs]) if self.pairs else 0.0
+
+
+class Counted(metrics.Metric):
+    """Hands out its own array, and goes on in it."""
+
+    def __init__(self, name=None):
+        self.counts = np.zeros(2)
+        super().__init__(name)
+
+    def reset_state(self):
+        self.counts[:] = 0
+
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        self.counts += len(y_pred), np.abs(y_pred).sum()
+
+    def result(self):
+        return self.counts
+
+
+def test_a_metric_may_keep_the_predictions_it_is_given():
+    model = regressor(metrics=["mse", Collected()])
+    _, expected, got = model.evaluate(X[:20], Y[:20], batch_size=BATCH, verbose=0)
+    assert got == pytest.approx(expected, rel=1e-12)
+
+
+def test_a_metric_may_go_on_in_the_array_it_gave():
+    history = regressor(metrics=[Counted()]).fit(X, Y, epochs=3, verbose=0).history["counted"]
+    assert len({tuple(counts) for counts in history}) == 3
+
+
 # ----------------------------------------------------------------------------------------------------- docs
 
 

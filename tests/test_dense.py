@@ -15,6 +15,7 @@ SHAPES = [  # n, k, m
     (40, 600, 300),  # blocks of A are copied
     (530, 800, 520),  # several blocks of rows, several parts, groups of panels
     (600, 40, 700),  # groups of panels, no copy of A
+    (29, 9, 9),  # as few columns as rows of a tile: on aarch64 the two ways of turning once called each other forever
     (37, 1200, 10),  # half-width tiles; the kernel's gradient is computed turned round
     (1100, 3, 257),
     (100, 10, 1),  # one column

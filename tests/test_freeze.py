@@ -483,3 +483,21 @@ def test_predict_of_another_backend_is_its_own():
             results.append(model.predict(samples()))
     for each in results:
         np.testing.assert_allclose(each, results[0], rtol=1e-12)
+
+
+class Doubling(layers.Dropout):
+    """Acts in inference, which is when its parent does nothing."""
+
+    def lower(self, program, x):
+        y = program.tensor(*x.features)
+        program.forward(fastnn.backend.registry["linear_double"], x.value, y.value)
+        return y
+
+
+def test_a_dropout_of_a_users_own_stays(monkeypatch):
+    def linear_double(x, y):
+        np.multiply(x, 2, out=y)
+
+    monkeypatch.setitem(fastnn.backend.registry, "linear_double", Op(linear_double, "x (n, m) -> y (n, m)"))
+    model = model_of(lambda: layers.Dense(3), lambda: Doubling(0.5), lambda: layers.BatchNormalization())
+    np.testing.assert_allclose(model.freeze()(samples()), model.predict(samples()), rtol=1e-12)

@@ -499,3 +499,15 @@ def test_files_from_a_newer_fastnn_say_so(original):
     path.write_bytes(with_description(contents, version=99, fastnn="7.0"))
     with pytest.raises(ValueError, match=r"fastnn 7\.0.*update"):
         fastnn.load_model(path)
+
+
+@pytest.mark.parametrize("units", [CLASSES, 5])
+def test_after_layers_were_exchanged_the_optimizer_begins_anew_also_in_the_file(units, tmp_path):
+    model = classifier()
+    train(model, 2)
+    model.pop()
+    model.add(layers.Dense(units, activation="softmax", name="new"))
+    loaded = saved(model, tmp_path / "model.fnn")
+    train(model, 2)
+    train(loaded, 2)
+    assert_same_weights(model, loaded)

@@ -1,6 +1,9 @@
 """Several threads compute the same bits as one, in every op that is shared and in whole trainings."""
 
 import os
+import signal
+import sys
+import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -220,3 +223,57 @@ def test_the_number_may_change_while_others_compute(share_everything):
                 fastnn.set_num_threads(count)
     for got in run.result():
         np.testing.assert_array_equal(got, expected)
+
+
+def test_data_is_let_go_when_the_number_of_threads_changes_within_a_training():
+    class Switch(fastnn.callbacks.Callback):
+        def on_epoch_begin(self, epoch, logs=None):
+            fastnn.set_num_threads(1 + epoch % 2)
+
+    x, y = samples(), labels()
+    model = model_of(lambda: layers.Dense(CLASSES, activation="softmax"), optimizer="sgd", loss="sparse_categorical_crossentropy")
+    before = sys.getrefcount(x)
+    model.fit(x, y, epochs=3, verbose=0, callbacks=[Switch()])
+    assert sys.getrefcount(x) == before
+
+
+@pytest.mark.skipif(not hasattr(signal, "pthread_kill"), reason="signals are sent to a thread")
+def test_ctrl_c_leaves_no_update_half_done(share_everything):
+    fastnn.set_num_threads(4)
+    x = samples(64, 64)
+    model = model_of(lambda: layers.Dense(64), lambda: layers.Dense(64), features=64, optimizer="sgd", loss="mse")
+    model.fit(x, x, batch_size=64, verbose=0)
+    lowered = model._lowered(64, True, False, model._clips())
+    executor = lowered.feed(model._prepare(x, x))
+    values, order, table = model._arena.values.data, np.arange(64), model.optimizer.scalar_table(1)
+    main, armed, over, interrupted = threading.main_thread().ident, False, threading.Event(), 0
+
+    def handler(*_):
+        if armed:
+            raise KeyboardInterrupt
+
+    def send():
+        while not over.wait(5e-5):
+            signal.pthread_kill(main, signal.SIGINT)
+
+    kept = signal.signal(signal.SIGINT, handler)
+    sender = threading.Thread(target=send)
+    sender.start()
+    try:
+        for _ in range(400):
+            before = values.copy()
+            try:
+                armed = True
+                executor.run(order, 0, 1, table, limit=0.0)
+                armed = False
+            except KeyboardInterrupt:
+                armed = False
+                interrupted += 1
+            changed = np.mean(values != before)
+            assert changed == 0 or (changed > 0.9 and executor.done == 1)
+    finally:
+        armed = False
+        over.set()
+        sender.join()
+        signal.signal(signal.SIGINT, kept)
+    assert interrupted

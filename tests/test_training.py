@@ -1,5 +1,8 @@
 """compile, fit, evaluate, predict and their one-batch forms, held to what Keras 3 does and to closed forms."""
 
+import gc
+import weakref
+
 import numpy as np
 import pytest
 from helpers import BACKENDS, CLASSES, SAMPLES, bits, classifier, labels, model_of, one_hot, regressor, run_python, samples
@@ -694,3 +697,23 @@ def test_a_loss_needs_vectors():
     with pytest.raises(ValueError, match="Flatten"):
         fit(model, samples(5, 3, 4), np.zeros((5, 3, 2)))
     assert not model.built
+
+
+def test_an_optimizer_built_anew_uses_its_new_memory():
+    model = classifier()
+    model.fit(samples(), labels(), verbose=0)
+    model.optimizer.build(model.optimizer.slots["momentum"].size, model.dtype)
+    model.fit(samples(), labels(), verbose=0)
+    assert np.any(model.optimizer.slots["momentum"])
+
+
+def test_predicting_keeps_no_model_alive():
+    model = classifier()
+    model.predict(samples())
+    gone = weakref.ref(model)
+    gc.disable()
+    try:
+        del model
+        assert gone() is None
+    finally:
+        gc.enable()

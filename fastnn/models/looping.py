@@ -62,6 +62,11 @@ class Looper(Runner):
         self._epochs_seen = 0
         self._stepped: list[Parameter] | None = None  # what the optimizer's slots belong to
 
+    def _has_stepped(self) -> bool:
+        """Whether the optimizer remembers steps of just these parameters: layers may have been added or taken off since."""
+        stepped, now = self._stepped or (), self.trainable_weights
+        return self.optimizer.built and len(stepped) == len(now) and all(p is q for p, q in zip(stepped, now, strict=True))
+
     def _counters(self) -> dict[str, Any]:
         """What makes a resumed training go on as if it had never stopped, besides weights and optimizer."""
         return {"shuffle_seed": self._shuffle_seed, "epochs_seen": self._epochs_seen, "step": int(self._step[0])}
@@ -159,7 +164,7 @@ class Looper(Runner):
                 self.optimizer.apply(self._arena.values.data, self._arena.gradients.data, self._arena.gradients.views)
             if scores.in_python:
                 rows = order[first * batch_size :][:batch_size]
-                scores.update(data, rows, lowered.output[: len(rows)])
+                scores.update(data, rows, lowered.output[: len(rows)].copy())  # which a metric may keep
             return executor.done
 
     def _clips(self) -> tuple[Any, ...]:

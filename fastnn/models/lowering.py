@@ -43,7 +43,7 @@ class Lowered:
             self._output = layer.lower(program, self._output)
         self.output = self._output.value
         self._sources: dict[str, Call] = {}
-        self._executors: dict[Any, executors.Executor] = {}
+        self._executor: tuple[Any, executors.Executor] | None = None
         self._fed: list[Any] = []
         self.running = False
 
@@ -131,10 +131,10 @@ class Lowered:
     def executor(self) -> executors.Executor:
         """What runs the program on the current backend."""
         kind = executors.kind()
-        if kind not in self._executors:
-            self._executors[kind] = executors.executor(self.program)
-            self._fed = []
-        return self._executors[kind]
+        if self._executor is None or self._executor[0] != kind:
+            self.release()
+            self._executor = kind, executors.executor(self.program)
+        return self._executor[1]
 
     def feed(self, data: Data) -> executors.Executor:
         """Let batches be gathered from `data`, and return what runs them."""

@@ -14,6 +14,7 @@ import numpy as np
 from fastnn import backend
 from fastnn.arrays import as_samples, positive_integer
 from fastnn.callbacks import CallbackList
+from fastnn.layers.layer import Layer
 from fastnn.models.lowering import Lowered
 from fastnn.models.predictor import frozen, predictor
 from fastnn.models.stack import Stack
@@ -105,7 +106,7 @@ class Runner(Stack):
         """What computes outputs, bound to the parameters where they are now."""
         moves, predict = self._predictors.get((batch_size, backend.current()), (-1, None))
         if predict is None or moves != Parameter.moves:
-            predict = predictor(self.layers, self._require_built(), self.dtype, self._samples, batch_size)
+            predict = self._bound(self.layers, batch_size)
             if len(self._predictors) >= KEPT_PROGRAMS:
                 self._predictors.clear()
             self._predictors[batch_size, backend.current()] = Parameter.moves, predict
@@ -142,10 +143,15 @@ class Runner(Stack):
         array([[0.33333334, 0.33333334, 0.33333334],
                [0.33333334, 0.33333334, 0.33333334]], dtype=float32)
         """
-        features = self._require_built()
+        self._require_built()
         size = None if batch_size is None else positive_integer("batch_size", batch_size)
+        return self._bound(frozen(self.layers), size)
+
+    def _bound(self, layers: list[Layer], batch_size: int | None) -> Any:
+        """A predictor of `layers`, which knows nothing of the model: the two would keep each other alive."""
+        features = self._require_built()
         convert = functools.partial(as_samples, features=features, dtype=self.dtype)
-        return predictor(frozen(self.layers), features, self.dtype, convert, size)
+        return predictor(layers, features, self.dtype, convert, batch_size)
 
     def _samples(self, x: Any) -> np.ndarray:
         """Bring x into the model's dtype and shape, building the model from it when that has not happened."""

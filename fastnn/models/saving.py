@@ -111,7 +111,7 @@ def _description(model: Sequential) -> dict[str, Any]:
         "fastnn": __version__,
         "config": model.get_config(),
         "compile": compiled or None,
-        "iterations": model.optimizer.iterations if compiled else 0,
+        "iterations": model.optimizer.iterations if compiled and model._has_stepped() else 0,
         "counters": model._counters(),
         "metadata": _plain(model.metadata, "metadata"),
     }
@@ -191,7 +191,7 @@ def _slot_views(model: Sequential) -> Iterator[tuple[str, np.ndarray]]:
 
 
 def _optimizer_state(model: Sequential) -> dict[str, np.ndarray]:
-    return dict(_slot_views(model)) if model.compiled and model.optimizer.built else {}
+    return dict(_slot_views(model)) if model.compiled and model._has_stepped() else {}
 
 
 def _restore_optimizer(model: Sequential, arrays: dict[str, np.ndarray], iterations: int) -> None:

@@ -129,7 +129,7 @@ class Scores:
 
 
 def _plain(value: Any) -> Any:
-    return float(value) if np.ndim(value) == 0 else np.asarray(value)
+    return float(value) if np.ndim(value) == 0 else np.array(value)  # a copy: the metric may go on in its own array
 
 
 def _as_list(given: Any) -> list[Any]:

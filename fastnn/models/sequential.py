@@ -31,7 +31,7 @@ class Sequential(Trainer):
     metadata : dict
         Anything JSON can hold; saved and loaded with the model.
     stop_training : bool
-        Set by callbacks to end `fit` after the current batch's epoch.
+        Set by callbacks to end `fit` after the current batch.
 
     Examples
     --------

@@ -53,7 +53,7 @@ class Trainer(Looper):
             raise ValueError(_USED_OPTIMIZER.format(type(chosen[0]).__name__))
         self.optimizer, self.loss, self._scores = chosen
         self._test_scores = chosen[2].fresh()
-        self._programs.clear()
+        self._changed()
 
     @property
     def compiled(self) -> bool:
@@ -240,10 +240,9 @@ class Trainer(Looper):
         size = self._ensure_arena().values.data.size
         if self.optimizer.built and self._stepped is None:
             raise ValueError(_USED_OPTIMIZER.format(type(self.optimizer).__name__))
-        if not self.optimizer.built or list(map(id, self._stepped or ())) != list(map(id, self.trainable_weights)):
+        if not self._has_stepped():
             self.optimizer.build(size, self.dtype)
             self._stepped = self.trainable_weights
-            self._programs.clear()
 
     def train_on_batch(self, x: Any, y: Any = None, sample_weight: Any = None, class_weight: Any = None, return_dict: bool = False) -> Any:
         """One step of the optimizer on one batch.

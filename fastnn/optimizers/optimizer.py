@@ -14,6 +14,7 @@ from fastnn.configurable import Catalogue, Configurable, serialize
 from fastnn.memory import aligned_zeros
 from fastnn.optimizers.clipping import clip_by_norm, clip_by_value
 from fastnn.optimizers.schedules import LearningRateSchedule, schedules
+from fastnn.parameters import Parameter
 
 
 def update(signature: str) -> Callable[[Callable[..., None]], Op]:
@@ -152,6 +153,7 @@ class Optimizer(Configurable):
         self.slots = {name: aligned_zeros(size, dtype) for name in self.slot_names}
         self.iterations = 0
         self.built = True
+        Parameter.moves += 1  # programs are bound to the slots as to parameters
 
     def clipping(self, g: np.ndarray, pieces: Sequence[np.ndarray]) -> list[tuple[Op, tuple[Any, ...]]]:
         """The op calls that clip the gradient: none, one, or one a variable.
