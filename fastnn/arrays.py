@@ -20,7 +20,9 @@ def as_array(value: Any, who: str) -> np.ndarray:
         For nested lists of different lengths.
     """
     if hasattr(value, "__next__") or not (hasattr(value, "__len__") or hasattr(value, "__array__")):
-        raise TypeError(f"{who} must be an array, got {type(value).__name__}; collect a generator's batches with np.concatenate first")
+        way_out = "; collect its batches with np.concatenate first" if hasattr(value, "__next__") else ""
+        way_out = "; if it makes batches, pass what it returns" if callable(value) else way_out
+        raise TypeError(f"{who} must be an array, got {type(value).__name__}{way_out}")
     if np.ma.is_masked(value):
         raise ValueError(f"{who} has masked entries, which would be taken for data; fill or drop them first")
     if isinstance(value, tuple) and len(value) > 1 and all(isinstance(each, np.ndarray) for each in value):

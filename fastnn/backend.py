@@ -190,7 +190,11 @@ def _select(name: str) -> None:
     if name not in ("compiled", "numpy"):
         raise ValueError(f"unknown backend {name!r}: use 'compiled' or 'numpy'")
     if name == "compiled" and not _twins:
-        raise ImportError(f"the compiled backend is not built ({_why_not}); reinstall with 'pip install .', or choose FASTNN_BACKEND=numpy")
+        raise ImportError(
+            f"the compiled backend is not built ({_why_not}); "
+            "reinstall with 'pip install .', or choose FASTNN_BACKEND=numpy; in fastnn's source folder Python finds the source, not what "
+            "is installed: build it there with 'pip install -e .', or work elsewhere"
+        )
     _current = name
     for each in registry.values():
         each.active = (each.compiled if name == "compiled" else None) or each.reference

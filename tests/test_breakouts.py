@@ -1008,3 +1008,16 @@ def test_the_examples_on_custom_pieces_run():
     finally:
         for name in backends.registry.keys() - known.keys():
             del backends.registry[name]
+
+
+def test_compiling_anew_within_an_epoch_is_refused():
+    class Recompiles(fastnn.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            self.model.compile("sgd", "mse")
+
+    model = fastnn.Sequential([fastnn.Input((3,)), fastnn.layers.Dense(1)])
+    model.compile("adam", "mse")
+    x, y = np.ones((8, 3)), np.ones(8)
+    with pytest.raises(RuntimeError, match="compiled anew within an epoch"):
+        model.fit(x, y, batch_size=4, callbacks=[Recompiles()], verbose=0)
+    assert model.fit(x, y, verbose=0).history["loss"][0] > 0

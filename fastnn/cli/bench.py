@@ -103,7 +103,7 @@ def _measurements(chosen: list[backend.Op], options: argparse.Namespace) -> Iter
 
 
 def _op_seconds(op: backend.Op, size: int, dtype: str) -> tuple[float, float]:
-    symbols = {symbol for argument in op.arrays for symbol in argument.shape}
+    symbols = {symbol for each in backend.registry.values() for argument in each.arrays for symbol in argument.shape}  # a forward op's too
     sizes = {symbol: size**2 if symbol == "s" else size for symbol in symbols}
     with np.errstate(all="ignore"):
         return _call_seconds(op, op.reference, sizes, dtype), _call_seconds(op, op.compiled, sizes, dtype)

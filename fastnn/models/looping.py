@@ -133,6 +133,8 @@ class Looper(Runner):
                 if watch.each or shown or (watch.nan and not math.isfinite(scores.batch[0])):
                     watch.end(done - 1, scores.results())
                     told, due = done, perf_counter() + SLICE
+                if scores is not (self._scores if watch.training else self._test_scores):
+                    raise RuntimeError(f"model {self.name!r} was compiled anew within an epoch; do that between calls of fit")
             if watch.training and self.stop_training:
                 break
         if watch.sometimes and told < done:
