@@ -108,6 +108,7 @@ class Report:
         lines = [f"{self.title}: {'passed' if self.passed else 'FAILED'}"]
         for head, records in parts:
             lines += _table([(head, "largest at", "ulp", "relative", "limit", ""), *map(_row, records)])
+        lines.append("ulp: of the entry that is off by most of them, many where a sum cancels; relative: to the array's largest entry")
         return "\n".join(lines)
 
 

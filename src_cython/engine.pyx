@@ -314,8 +314,18 @@ cdef struct Place:
     Py_ssize_t offset
 
 
-cdef inline Py_ssize_t parts_of(const Group* group, Py_ssize_t samples) noexcept nogil:
-    return ((group.length or samples) + group.block - 1) // group.block
+cdef inline Py_ssize_t block_of(const Group* group, const Job* job) noexcept nogil:
+    """Positions a part; fewer samples than the plan is made for are shared out among as many parts."""
+    cdef Py_ssize_t parts
+    if group.length:
+        return group.block
+    parts = (job.batch_size + group.block - 1) // group.block
+    return max(1, (job.samples + parts - 1) // parts)
+
+
+cdef inline Py_ssize_t parts_of(const Group* group, const Job* job) noexcept nogil:
+    cdef Py_ssize_t block = block_of(group, job)
+    return ((group.length or job.samples) + block - 1) // block
 
 
 cdef void run_calls(Job* job, const Group* group, Py_ssize_t part, void* room) noexcept nogil:
@@ -324,7 +334,8 @@ cdef void run_calls(Job* job, const Group* group, Py_ssize_t part, void* room) n
     cdef Array* array
     cdef const Operand* operand
     cdef Call* call
-    cdef Py_ssize_t length = group.length or job.samples, start = part * group.block, stop = min(start + group.block, length), extent, first
+    cdef Py_ssize_t length = group.length or job.samples, block = block_of(group, job), extent, first
+    cdef Py_ssize_t start = part * block, stop = min(start + block, length)
     cdef bint whole = job.samples == job.batch_size and start == 0 and stop == length
     cdef int i, j
     for i in range(group.first, group.last):
@@ -359,13 +370,13 @@ cdef void run_part(void* context, int part, void* room) noexcept nogil:
     """Run part number `part` of a region: parts are numbered through its groups."""
     cdef Job* job = <Job*>context
     cdef int g = job.region.first
-    cdef Py_ssize_t parts = parts_of(&job.groups[g], job.samples)
+    cdef Py_ssize_t parts = parts_of(&job.groups[g], job)
     if job.stopped:
         return
     while part >= parts:
         part -= parts
         g += 1
-        parts = parts_of(&job.groups[g], job.samples)
+        parts = parts_of(&job.groups[g], job)
     run_calls(job, &job.groups[g], part, room)
     look_for_signals(job)
 
@@ -504,13 +515,13 @@ cdef class Plan:
             elif region.shared and threads > 1:
                 parts = 0
                 for g in range(region.first, region.last):
-                    parts += parts_of(&self.groups[g], samples)
+                    parts += parts_of(&self.groups[g], &job)
                 if team_run(run_part, &job, <int>parts, threads):
                     with gil:
                         raise MemoryError("no memory for a thread's scratch")
             else:
                 for g in range(region.first, region.last):
-                    for part in range(parts_of(&self.groups[g], samples)):
+                    for part in range(parts_of(&self.groups[g], &job)):
                         run_calls(&job, &self.groups[g], part, room)
                         if region.shared:
                             look_for_signals(&job)
@@ -687,7 +698,8 @@ cdef class Plan:
 # Predictors
 
 cdef enum:
-    BRIEF = 1 << 19  # multiply-adds up to which a call keeps the GIL: releasing it costs as much as some of them
+    BRIEF = 1 << 19   # multiply-adds up to which a call keeps the GIL: releasing it costs as much as some of them
+    SHARED = 1 << 22  # multiply-adds from which it is worth several threads
 
 cdef class Predictor:
     """A model bound for inference: call it with samples, from any number of threads.
@@ -799,7 +811,7 @@ cdef class Predictor:
     cdef int compute(self, const char* x, char* y, Py_ssize_t n) except -1:
         """Run a plan that no other thread uses."""
         cdef Plan plan
-        cdef int threads = self.threads() if n > self.batch_size else 1
+        cdef int threads = self.threads() if n > 1 and n * self.work >= SHARED else 1
         cdef Py_ssize_t size = 1 if n == 1 else self.batch_size * threads
         cdef list idle = self.single if n == 1 else self.idle if threads == 1 else self.wide
         try:

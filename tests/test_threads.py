@@ -237,8 +237,14 @@ def test_data_is_let_go_when_the_number_of_threads_changes_within_a_training():
     assert sys.getrefcount(x) == before
 
 
+@compiled_only
 @pytest.mark.skipif(not hasattr(signal, "pthread_kill"), reason="signals are sent to a thread")
 def test_ctrl_c_leaves_no_update_half_done(share_everything):
+    with fastnn.backend.use("compiled"):
+        interrupt_updates()
+
+
+def interrupt_updates():
     fastnn.set_num_threads(4)
     x = samples(64, 64)
     model = model_of(lambda: layers.Dense(64), lambda: layers.Dense(64), features=64, optimizer="sgd", loss="mse")
@@ -249,7 +255,9 @@ def test_ctrl_c_leaves_no_update_half_done(share_everything):
     main, armed, over, interrupted = threading.main_thread().ident, False, threading.Event(), 0
 
     def handler(*_):
+        nonlocal armed
         if armed:
+            armed = False
             raise KeyboardInterrupt
 
     def send():
@@ -267,7 +275,6 @@ def test_ctrl_c_leaves_no_update_half_done(share_everything):
                 executor.run(order, 0, 1, table, limit=0.0)
                 armed = False
             except KeyboardInterrupt:
-                armed = False
                 interrupted += 1
             changed = np.mean(values != before)
             assert changed == 0 or (changed > 0.9 and executor.done == 1)
