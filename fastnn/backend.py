@@ -19,7 +19,7 @@ import inspect
 import os
 import pkgutil
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -52,18 +52,28 @@ class Op:
         The op's name, and the module stem it was declared in (``"dense"``, ``"activations"``, ...).
     split : str or None
         The axis along which a call may be cut into independent calls.
+    draw : dict
+        What to test it on, for arguments whose names don't say it.
     arguments : tuple of (Argument or str)
         In call order; a plain string names a scalar.
     reference, compiled, active : callable
         The NumPy function, its twin (or None), and the one that calls go to now.
     """
 
-    def __init__(self, reference: Callable[..., None], signature: str, differentiable: bool = True, split: str | None = None):
+    def __init__(
+        self,
+        reference: Callable[..., None],
+        signature: str,
+        differentiable: bool = True,
+        split: str | None = None,
+        draw: Mapping[str, Any] | None = None,
+    ):
         self.name = reference.__name__
         self.family = reference.__module__.rpartition(".")[2]
         self.signature = signature
         self.differentiable = differentiable
         self.split = split
+        self.draw = dict(draw or {})
         self.reference = reference
         self.compiled: Callable[..., None] | None = None
         self.active = reference
@@ -97,7 +107,9 @@ def _declared(name: str) -> Op:
     return registry[name]
 
 
-def op(signature: str, *, differentiable: bool = True, split: str | None = None) -> Callable[[Callable[..., None]], Op]:
+def op(
+    signature: str, *, differentiable: bool = True, split: str | None = None, draw: Mapping[str, Any] | None = None
+) -> Callable[[Callable[..., None]], Op]:
     """Declare the decorated NumPy function as an op.
 
     Parameters
@@ -110,10 +122,13 @@ def op(signature: str, *, differentiable: bool = True, split: str | None = None)
     split : str, optional
         A symbol of the signature that every output has, such that a call on slices along it computes the same numbers:
         large calls are then shared among threads.
+    draw : mapping, optional
+        What tests and benchmarks run it on, for arguments whose names don't say it (``fastnn/samples.py``): the kind of an array's
+        contents, ``{"t": "signs"}``, and values of scalars.
     """
 
     def declare(reference: Callable[..., None]) -> Op:
-        declared = Op(reference, signature, differentiable, split)
+        declared = Op(reference, signature, differentiable, split, draw)
         if declared.name in registry:
             raise ValueError(f"the op {declared.name!r} is declared twice")
         registry[declared.name] = declared

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -29,40 +29,72 @@ SCALARS: dict[str, float] = {
 """Values for scalars that have no default in the reference."""
 
 
-def _probabilities(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+def _probabilities(shape: tuple[int, ...], sizes: Mapping[str, int], rng: np.random.Generator) -> np.ndarray:
     e = np.exp(rng.normal(size=shape))
     return e / e.sum(axis=-1, keepdims=True) if shape[-1:] != (1,) else e / (1 + e)
 
 
-def _draw(argument: Argument, sizes: Mapping[str, int], rng: np.random.Generator) -> np.ndarray:
-    """Random contents that suit an input of this name: names mean the same in every op."""
-    shape = shape_of(argument, sizes)
-    if argument.dtype == "int64":
-        return rng.integers(0, sizes["m"], shape)
-    if argument.dtype == "uint64":
-        return rng.integers(1, 1000, shape).astype(np.uint64)
-    if argument.name in ("y", "t"):
-        return _probabilities(rng, shape)
-    if argument.name == "truth":
-        return rng.integers(0, 2, shape)
-    if argument.name == "edges":
-        return np.sort(rng.random(shape))
-    if argument.name == "w" and len(shape) == 1:
-        return rng.uniform(0.5, 1.5, shape) / max(1, shape[0])
-    if argument.name in ("moving_variance", "u", "v", "counts"):  # means of squares, and others that aren't negative
-        return rng.uniform(1, 2, shape)
-    if argument.name == "a":  # a mean of gradients, whose square stays below v
-        return rng.uniform(-0.5, 0.5, shape)
-    return rng.normal(size=shape)
+def _one_hot(shape: tuple[int, ...], sizes: Mapping[str, int], rng: np.random.Generator) -> np.ndarray:
+    return np.eye(shape[-1])[rng.integers(0, shape[-1], shape[:-1])] if shape[-1] else np.zeros(shape)
+
+
+Draw = Callable[[tuple[int, ...], Mapping[str, int], np.random.Generator], np.ndarray]
+
+KINDS: dict[str, Draw] = {
+    "real": lambda shape, sizes, rng: rng.normal(size=shape),
+    "positive": lambda shape, sizes, rng: rng.uniform(1, 2, shape),
+    "unit": lambda shape, sizes, rng: rng.uniform(0.05, 0.95, shape),
+    "small": lambda shape, sizes, rng: rng.uniform(-0.5, 0.5, shape),
+    "probabilities": _probabilities,
+    "one_hot": _one_hot,
+    "binary": lambda shape, sizes, rng: rng.integers(0, 2, shape),
+    "signs": lambda shape, sizes, rng: rng.integers(0, 2, shape) * 2 - 1,
+    "sorted": lambda shape, sizes, rng: np.sort(rng.random(shape)),
+    "labels": lambda shape, sizes, rng: rng.integers(0, max(sizes["m"], 1), shape),
+    "numbers": lambda shape, sizes, rng: rng.integers(1, 1000, shape),
+    "shares": lambda shape, sizes, rng: rng.uniform(0.5, 1.5, shape) / max(1, shape[0]),
+}
+"""Contents of arrays, by the word that ``op(..., draw={argument: word})`` says."""
+
+NAMED = {
+    "y": "probabilities",
+    "t": "probabilities",
+    "truth": "binary",
+    "edges": "sorted",
+    "moving_variance": "positive",
+    "u": "positive",  # means of squares, and others that aren't negative
+    "v": "positive",
+    "counts": "positive",
+    "a": "small",  # a mean of gradients, whose square stays below v
+}
+"""The same for arguments of these names, which mean the same in every op."""
+
+
+def kind(op: Op, argument: Argument) -> str:
+    """The word for what an array argument holds."""
+    if argument.name in op.draw:
+        return op.draw[argument.name]
+    if argument.dtype in ("int64", "uint64"):
+        return "labels" if argument.dtype == "int64" else "numbers"
+    if argument.name == "w" and len(argument.shape) == 1:
+        return "shares"
+    return NAMED.get(argument.name, "real")
+
+
+def size_of(symbol: str, sizes: Mapping[str, int]) -> int:
+    """The size that a symbol of a signature stands for: a number for itself, an unknown symbol for 3."""
+    return int(symbol) if symbol.isdigit() else sizes.get(symbol, 3)
 
 
 def shape_of(argument: Argument, sizes: Mapping[str, int]) -> tuple[int, ...]:
     """An argument's shape for the given values of its symbols."""
-    return tuple(int(s) if s.isdigit() else sizes[s] for s in argument.shape)
+    return tuple(size_of(symbol, sizes) for symbol in argument.shape)
 
 
 def scalar(op: Op, name: str) -> float:
-    """A value for one of the op's scalars: the reference's default, or one that suits its name."""
+    """A value for one of the op's scalars: what its declaration draws, the reference's default, or one that suits its name."""
+    if name in op.draw:
+        return op.draw[name]
     default = inspect.signature(op.reference).parameters[name].default
     return SCALARS[name] if default is inspect.Parameter.empty else default
 
@@ -82,7 +114,7 @@ def arguments(op: Op, sizes: Mapping[str, int], dtype: Any, rng: np.random.Gener
     ----------
     op : Op
     sizes : mapping of str to int
-        Values for the symbols in the op's signature: ``{"n": 32, "k": 10, "m": 10, "s": 1000}``.
+        Values for the symbols in the op's signature, ``{"n": 32, "k": 10, "m": 10, "s": 1000}``; any other symbol is 3.
     dtype : {"float32", "float64"}
     rng : Generator
     """
@@ -101,5 +133,5 @@ def _value(op: Op, argument: Argument | str, known: Mapping[str, Any], sizes: Ma
         return known[argument.name]
     made = aligned_zeros(shape_of(argument, sizes), dtype if argument.dtype == "real" else argument.dtype)
     if argument.read:
-        made[...] = _draw(argument, sizes, rng)
+        made[...] = KINDS[kind(op, argument)](made.shape, sizes, rng)
     return made

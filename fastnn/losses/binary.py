@@ -9,7 +9,7 @@ from fastnn.losses.probabilities import EPSILON, check_axis, check_smoothing
 from fastnn.losses.targets import check_each
 
 
-@loss_function(DENSE)
+@loss_function(DENSE, y="unit", t="binary")
 def binary_crossentropy(
     y: np.ndarray, t: np.ndarray, w: np.ndarray, value: np.ndarray, dy: np.ndarray, label_smoothing: float = 0.0
 ) -> None:

@@ -9,7 +9,7 @@ from fastnn.losses.probabilities import EPSILON, check_axis, check_smoothing
 from fastnn.losses.targets import check_each
 
 
-@loss_function(DENSE)
+@loss_function(DENSE, y="probabilities", t="one_hot")
 def categorical_crossentropy(
     y: np.ndarray, t: np.ndarray, w: np.ndarray, value: np.ndarray, dy: np.ndarray, label_smoothing: float = 0.0
 ) -> None:
@@ -97,7 +97,7 @@ def _known(labels: np.ndarray, m: int) -> tuple[np.ndarray, np.ndarray]:
     return known, np.where(known, labels, 0)
 
 
-@loss_function(SPARSE)
+@loss_function(SPARSE, y="probabilities")
 def sparse_categorical_crossentropy(y: np.ndarray, labels: np.ndarray, w: np.ndarray, value: np.ndarray, dy: np.ndarray) -> None:
     """``-log(p[label])`` with ``p = clip(y / sum(y), 1e-7, 1 - 1e-7)``; the gradient is 0 where p was clipped.
 

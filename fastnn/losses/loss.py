@@ -24,9 +24,9 @@ DENSE = "y (n, m), t (n, m), w (n) -> value (n), dy (n, m)"
 SPARSE = "y (n, m), labels (n) int64, w (n) -> value (n), dy (n, m)"
 
 
-def _declare(reference: Kernel, signature: str) -> Op:
+def _declare(reference: Kernel, signature: str, draw: dict[str, str]) -> Op:
     # A diverging run overflows; the compiled twin says nothing then, so the reference doesn't either.
-    return op(signature, split="n")(np.errstate(all="ignore")(reference))
+    return op(signature, split="n", draw=draw)(np.errstate(all="ignore")(reference))
 
 
 class LossFunction:
@@ -45,8 +45,8 @@ class LossFunction:
         The ops' scalars with their defaults.
     """
 
-    def __init__(self, reference: Kernel, signature: str):
-        self.op = _declare(reference, signature)
+    def __init__(self, reference: Kernel, signature: str, **draw: str):
+        self.op = _declare(reference, signature, draw)
         self.op_on_logits: Op | None = None
         self.activation: str | None = None
         self.name = self.__name__ = reference.__name__
@@ -64,7 +64,7 @@ class LossFunction:
 
         def declare(reference: Kernel) -> Op:
             self.activation = activation
-            self.op_on_logits = _declare(reference, self.op.signature)
+            self.op_on_logits = _declare(reference, self.op.signature, {**self.op.draw, "y": "real"})
             return self.op_on_logits
 
         return declare
@@ -125,9 +125,17 @@ class LossFunction:
         return y.reshape(-1, m), np.require(t, y.dtype, ["C", "ALIGNED"]).reshape(-1, m), rows
 
 
-def loss_function(signature: str) -> Callable[[Kernel], LossFunction]:
-    """Decorator: declare a NumPy reference as an op and wrap it as a `LossFunction`."""
-    return lambda reference: LossFunction(reference, signature)
+def loss_function(signature: str, **draw: str) -> Callable[[Kernel], LossFunction]:
+    """Decorator: declare a NumPy reference as an op and wrap it as a `LossFunction`.
+
+    Parameters
+    ----------
+    signature : str
+        `DENSE` or `SPARSE`.
+    **draw : str
+        What predictions and targets are, where not any real numbers: ``y="probabilities", t="one_hot"``; see ``fastnn/samples.py``.
+    """
+    return lambda reference: LossFunction(reference, signature, **{"y": "real", "t": "real", **draw})
 
 
 class Loss(Configurable):
