@@ -45,8 +45,9 @@ def profile(workload: Training, effort: Effort, peak: float | None) -> dict[str,
     """
     trainer = Trainer(workload)
     trainer.model.optimizer.learning_rate = 0.0  # parameters stay as they are while their update is repeated
+    nodes = _nodes(trainer)
     table = trainer.model.optimizer.scalar_table(1)[0]
-    calls = [_Repeated(node, table, effort) for node in _nodes(trainer)]
+    calls = [_Repeated(node, table, effort) for node in nodes]
     entrants: dict[Any, Any] = {"shuffled": partial(trainer.epoch, True), "in order": partial(trainer.epoch, False)}
     entrants["one step"] = partial(trainer.model.fit, workload.x[: workload.batch], workload.y[: workload.batch], workload.batch, verbose=0)
     for i, call in enumerate(calls):
@@ -79,7 +80,7 @@ class _Repeated:
 
     def __init__(self, node: Node, table: np.ndarray, effort: Effort):
         self.call, self.arrays = node.call, node.call.arrays
-        self.arguments = [*self.call.arguments, *(table if self.call.moving else ())]
+        self.arguments = [*self.call.arguments, *(self.call.moved(table.tolist()) or ())]
         self.times, passed = 1, 0.0
         while passed < REPEATED:
             self.times *= 2

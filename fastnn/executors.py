@@ -46,8 +46,8 @@ class Executor(Protocol):
         order : ndarray of int64
             The samples' numbers.
         first, steps : int
-        table : ndarray of shape (steps, scalars), optional
-            The optimizer's scalars for each step.
+        table : ndarray of shape (steps, columns), optional
+            For each step the columns of the optimizer's calls.
         watched : ndarray of shape (1,), optional
             The last batch's loss: return when it is no finite number.
         limit : float
@@ -85,8 +85,11 @@ class NumpyExecutor:
                 program.index[: len(batch)] = batch
                 program.count[0] = len(batch)
                 program.step += np.uint64(program.training)
+                row = [] if table is None else table[step].tolist()
                 for call, arguments in zip(self.calls, self._cut(len(batch)), strict=True):
-                    call.op.reference(*arguments, *(table[step] if call.moving and table is not None else ()))
+                    moved = call.moved(row)
+                    if moved is not None:
+                        call.op.reference(*arguments, *moved)
                 self.done = step + 1
                 if perf_counter() > until or (watched is not None and not np.isfinite(watched[0])):
                     return

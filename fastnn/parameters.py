@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 import numpy as np
 
@@ -22,7 +23,11 @@ class Parameter:
         and write through :meth:`assign`.
     grad : ndarray or None
         The loss's gradient, of the same shape; None for what isn't trained and before the model is compiled.
+    path : str
+        The layer's name before it: ``"dense/kernel"``.
     regularizer : L1L2 or None
+    constraint : Constraint or None
+        What holds it after each update.
     trainable : bool
     moves : int
         How many times the arrays of any parameter have been made or replaced; while it stays, what was bound to them is valid.
@@ -31,7 +36,8 @@ class Parameter:
     moves = 0
 
     def __init__(self, name: str, value: np.ndarray, regularizer: L1L2 | None = None, trainable: bool = True):
-        self.name = name
+        self.name = self.path = name
+        self.constraint: Any = None
         self.value = value
         self.grad: np.ndarray | None = None
         self.regularizer = regularizer
@@ -106,6 +112,10 @@ class FlatVector:
         self._starts = np.cumsum([0] + [-(-int(np.prod(s)) // step) * step for s in self.shapes])
         self.data = aligned_zeros(int(self._starts[-1]), dtype)
         self.views = list(self.split(self.data))
+
+    def span(self, vector: np.ndarray, first: int, last: int) -> np.ndarray:
+        """The part of a vector of this layout from piece number `first` to number `last`, gaps included."""
+        return vector[self._starts[first] : self._starts[last + 1]]
 
     def split(self, vector: np.ndarray) -> Iterator[np.ndarray]:
         """The views of another vector of the same layout, an optimizer's slot for instance."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -21,14 +21,21 @@ class Call:
     ----------
     op : Op
     arguments : list
-        The op's, for a whole batch; the scalars of a moving call are missing.
-    moving : bool
-        Whether the scalars change from step to step, as an optimizer's do: executors take them from a table.
+        The op's, for a whole batch; the scalars of a call with a `column` are missing.
+    column : int
+        -1, or where its scalars change from step to step, as an optimizer's do: executors take them from a table. In this column it
+        says whether the call is made at all (1, or 0 for no), the scalars follow.
     """
 
     op: Op
     arguments: list[Any]
-    moving: bool = False
+    column: int = -1
+
+    def moved(self, row: Sequence[float]) -> Sequence[float] | None:
+        """The scalars that a row of the table has for this call, none where it has no column; None where it isn't made."""
+        if self.column < 0:
+            return ()
+        return row[self.column + 1 : self.column + 1 + len(self.op.scalars)] if row[self.column] else None
 
     @property
     def arrays(self) -> list[tuple[Argument, np.ndarray]]:
@@ -114,11 +121,14 @@ class Program:
         How many they are.
     source : Tensor
         The batch's samples.
+    columns : int
+        Of the table of scalars that change from step to step.
     """
 
     def __init__(self, batch_size: int, dtype: str, training: bool, step: np.ndarray, in_place: bool = False):
         self.batch_size, self.dtype, self.training, self.step, self.in_place = batch_size, dtype, training, step, in_place
         self.source: Tensor | None = None
+        self.columns = 0
         self.index, self.count = np.zeros(batch_size, np.int64), np.full(1, float(batch_size))
         self.load_calls: list[Call] = []
         self.forward_calls: list[Call] = []
@@ -173,8 +183,9 @@ class Program:
         self.finish_calls.append(Call(op, list(arguments)))
 
     def update(self, op: Op, *arguments: Any) -> None:
-        """Append the optimizer's update, whose scalars change from step to step."""
-        self.finish_calls.append(Call(op, list(arguments), True))
+        """Append a call of the optimizer's, with the next columns of the table for itself."""
+        self.finish_calls.append(Call(op, list(arguments), self.columns))
+        self.columns += 1 + len(op.scalars)
 
     def drop(self, call: Call | None) -> None:
         """Take a backward call out again."""

@@ -172,7 +172,7 @@ def _length(node: Node) -> int:
     return next((v.shape[a.shape.index(node.split)] for a, v in node.call.arrays if node.split in a.shape), 1) if node.split else 1
 
 
-Described = tuple[int, int, list[tuple[Any, list[Any], list[tuple[int, int, int, int]], bool]]]
+Described = tuple[int, int, list[tuple[Any, list[Any], list[tuple[int, int, int, int]], int]]]
 
 
 def described(group: Group, batch_size: int) -> Described:
@@ -185,16 +185,18 @@ def described(group: Group, batch_size: int) -> Described:
             cut = argument.shape.index(node.split) if node.split in argument.shape else -1
             per_sample = array.shape[batch] // batch_size if batch >= 0 else 0
             operands.append((batch, per_sample, cut, per_sample if cut == batch else 1))
-        scalars = [0.0] * len(node.call.op.scalars) if node.call.moving else []
-        calls.append((node.call.op.compiled, node.call.arguments + scalars, operands, node.call.moving))
+        scalars = [0.0] * len(node.call.op.scalars) if node.call.column >= 0 else []
+        calls.append((node.call.op.compiled, node.call.arguments + scalars, operands, node.call.column))
     return group.length, group.block, calls
 
 
 def breakout(call: Call, batch_size: int) -> Callable[[int, list[float]], None]:
     """A call of Python, made with the GIL held, on the first samples of the batch."""
 
-    def run(samples: int, scalars: list[float]) -> None:
-        with np.errstate(all="ignore"):
-            call.op.reference(*call.of(samples, batch_size), *(scalars if call.moving else ()))
+    def run(samples: int, row: list[float]) -> None:
+        moved = call.moved(row)
+        if moved is not None:
+            with np.errstate(all="ignore"):
+                call.op.reference(*call.of(samples, batch_size), *moved)
 
     return run

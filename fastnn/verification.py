@@ -236,7 +236,7 @@ def _trained(start: Trainer, name: str, data: Data, steps: int, batch_size: int,
     passes: list[dict[str, Any]] = []
     with backend.use(name):
         if prepare:
-            prepare(model, (batch_size, True, data.weights is not None, model._clips()))
+            prepare(model, (batch_size, True, data.weights is not None, model.optimizer.form))
         while steps > 0:
             order = np.random.default_rng(len(passes)).permutation(len(data))[: steps * batch_size]
             passes.append(model._train_epoch(data, order, batch_size, CallbackList(model=model)))
@@ -357,7 +357,7 @@ class _Both:
 
     def __init__(self, op: Op, where: str, comparison: _Comparison):
         self.op, self.where, self.comparison = op, where, comparison
-        self.arguments = op.arguments
+        self.arguments, self.scalars = op.arguments, op.scalars
 
     def reference(self, *given: Any) -> None:
         op = self.op

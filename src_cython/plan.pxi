@@ -20,7 +20,7 @@ cdef struct Operand:
     Py_ssize_t per_position  # entries along it for each position of the group
 
 cdef struct Call:
-    bint moving          # its scalars come from the table of the steps
+    Py_ssize_t column    # -1, or where the table of the steps says whether the call is made; its scalars follow
     Bound bound
     Operand[MAX_ARRAYS] operand
 
@@ -83,6 +83,8 @@ cdef void run_calls(Job* job, const Group* group, Py_ssize_t part, void* room) n
     cdef int i, j
     for i in range(group.first, group.last):
         call = &job.calls[i]
+        if call.column >= 0 and job.scalars[call.column] == 0:
+            continue
         array = call.bound.array
         if not whole:
             for j in range(call.bound.arrays):
@@ -96,7 +98,7 @@ cdef void run_calls(Job* job, const Group* group, Py_ssize_t part, void* room) n
                     cut[j].shape[operand.cut] = (extent if stop == length else stop * operand.per_position) - first
                     cut[j].data = <char*>cut[j].data + first * cut[j].stride[operand.cut] * operand.itemsize
             array = cut
-        call.bound.entry(array, job.scalars if call.moving else call.bound.scalar, room)
+        call.bound.entry(array, job.scalars + call.column + 1 if call.column >= 0 else call.bound.scalar, room)
 
 
 cdef void look_for_signals(Job* job) noexcept nogil:
@@ -135,7 +137,7 @@ cdef class Plan:
     ----------
     regions : list
         Each a function of the number of samples, which is called with the GIL held, or a list of groups ``(length, block, calls)`` with
-        calls ``(kernel, arguments, operands, moving)`` and an operand ``(batch, per_sample, cut, per_position)`` for each array.
+        calls ``(kernel, arguments, operands, column)`` and an operand ``(batch, per_sample, cut, per_position)`` for each array.
     shared : list of bool
         Which regions are worth several threads.
     batch_size : int
@@ -171,7 +173,7 @@ cdef class Plan:
     cdef char* y
     cdef Py_ssize_t x_bytes, y_bytes
     cdef bint direct
-    cdef int moving   # scalars that the table must have
+    cdef Py_ssize_t columns   # that the table must have
     cdef word running
 
     def __cinit__(
@@ -205,20 +207,20 @@ cdef class Plan:
                 group.length, group.block, group.first = length, block, self.n_calls
                 if group.length < 0 or group.block < 1:
                     raise ValueError(f"a group needs a length of at least 0 and a block of at least 1, got {length} and {block}")
-                for kernel, arguments, operands, moving in calls:
-                    self.add(kernel, arguments, operands, moving)
-                    region.updates |= moving
+                for kernel, arguments, operands, column in calls:
+                    self.add(kernel, arguments, operands, column)
+                    region.updates |= column >= 0
                 group.last = self.n_calls
             region.last = self.n_groups
 
-    cdef int add(self, Kernel kernel, arguments, operands, bint moving) except -1:
+    cdef int add(self, Kernel kernel, arguments, operands, Py_ssize_t column) except -1:
         cdef Call* call = &self.calls[self.n_calls]
         cdef int i
         self.n_calls += 1
         self.kernels.append(kernel)
         kernel.bind(arguments, &call.bound)
-        call.moving = moving
-        self.moving = max(self.moving, kernel.scalars if moving else 0)
+        call.column = max(column, -1)
+        self.columns = max(self.columns, column + 1 + kernel.scalars if column >= 0 else 0)
         if len(operands) != call.bound.arrays:
             raise ValueError(f"{kernel!r} has {call.bound.arrays} arrays, got {len(operands)} operands")
         for i, (batch, per_sample, cut, per_position) in enumerate(operands):
@@ -286,8 +288,8 @@ cdef class Plan:
             Numbers of samples.
         first, steps : int
             Batches.
-        table : ndarray of shape (steps, scalars) or None
-            The moving scalars of each step.
+        table : ndarray of shape (steps, columns) or None
+            For each step whether the calls that have a column are made, and with which scalars.
         threads : int
         seconds : float
             Return after the step that exceeds this time.
@@ -301,8 +303,8 @@ cdef class Plan:
         cdef void* room
         if first < 0 or steps < 0 or steps > (total + self.batch_size - 1) // self.batch_size - first:
             raise ValueError(f"batches {first} to {first} + {steps} of {self.batch_size} don't lie in {total} samples")
-        if n_scalars < self.moving or (table is not None and table.shape[0] < steps):
-            raise ValueError(f"the table of scalars needs {self.moving} columns, and a row for each of {steps} steps")
+        if n_scalars < self.columns or (table is not None and table.shape[0] < steps):
+            raise ValueError(f"the table of scalars needs {self.columns} columns, and a row for each of {steps} steps")
         if watched is not None and watched.shape[0] < 1:
             raise ValueError("what is watched needs one entry")
         self.claim()
@@ -378,8 +380,8 @@ cdef class Plan:
             Among those the plan is bound to.
         """
         cdef size_t x_start = x.ctypes.data, y_start = y.ctypes.data
-        if self.moving or self.n_inputs or self.n_outputs:
-            raise ValueError("a plan is attached once, and has no moving scalars then")
+        if self.columns or self.n_inputs or self.n_outputs:
+            raise ValueError("a plan is attached once, and has no table of scalars then")
         self.x, self.y = <char*>x_start, <char*>y_start
         self.x_bytes, self.y_bytes = x.nbytes // self.batch_size, y.nbytes // self.batch_size
         self.kept += (x, y)

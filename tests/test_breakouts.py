@@ -355,13 +355,12 @@ class PythonMomentum(optimizers.Optimizer):
 
 
 class ByHand(optimizers.SGD):
-    """Its own `apply`: a step that the program leaves to it."""
+    """Its own `step`, which the program leaves to it."""
 
-    def apply(self, p, g, pieces=()):
-        for clip, arguments in self.clipping(g, pieces):
-            clip(*arguments)
-        p -= self.learning_rate * g
-        self.iterations += 1
+    def step(self):
+        self.clip()
+        self.arena.values.data[...] -= self.learning_rate * self.arena.gradients.data
+        self.batches += 1
 
 
 class Warmup(LearningRateSchedule):
@@ -406,7 +405,7 @@ def test_a_failing_optimizer_counts_the_steps_it_did(kind, monkeypatch):
         monkeypatch.setattr(kind, "learning_rate", property(lambda self: next(rates), lambda self, rate: None))
     else:
         model.optimizer.op = type(model.optimizer.op)(
-            lambda p, g, m, learning_rate, momentum, weight_decay: next(rates), "p (s), g (s), m (s) -> p, m"
+            lambda p, g, m, learning_rate, momentum, weight_decay: next(rates), "p (s), g (s), m (s) -> p, m", split="s"
         )
     with pytest.raises((StopIteration, RuntimeError)):
         trained(model)

@@ -209,7 +209,7 @@ def summing(batch_size=4, columns=3, python=False):
 
 
 ORDER = np.arange(10)
-TABLE = np.tile([-1.0, 0.0], (3, 1))  # adds the sums
+TABLE = np.tile([1, -1.0, 0.0], (3, 1))  # adds the sums
 
 
 def test_a_plan_runs_the_batches_it_is_asked_for():
@@ -225,7 +225,7 @@ def test_a_plan_runs_the_batches_it_is_asked_for():
 def test_batches_that_are_not_there(first, steps):
     p, _, _, executor = summing()
     with pytest.raises(ValueError, match=r"don't lie in 10 samples"):
-        executor.run(ORDER, first, steps, np.zeros((4, 2)), None, 60)
+        executor.run(ORDER, first, steps, np.zeros((4, 3)), None, 60)
     assert not p.any()
 
 
@@ -237,7 +237,7 @@ def test_an_order_of_nothing():
 @pytest.mark.parametrize("table", [TABLE[:2], TABLE[:, :1], None, np.zeros((3, 0))], ids=["rows", "columns", "none", "no columns"])
 def test_a_table_that_is_too_short(table):
     p, _, _, executor = summing()
-    with pytest.raises(ValueError, match="the table of scalars needs 2 columns, and a row for each of 3 steps"):
+    with pytest.raises(ValueError, match="the table of scalars needs 3 columns, and a row for each of 3 steps"):
         executor.run(ORDER, 0, 3, None if table is None else np.ascontiguousarray(table), None, 60)
     assert not p.any()
 
@@ -522,7 +522,7 @@ CALLS = st.tuples(st.sampled_from([*OPS, *OFTEN, "meanwhile"]), st.lists(st.inte
     threads=st.sampled_from([1, 3]),
 )
 def test_any_program_gives_what_its_plain_order_gives(calls, seed, threads):
-    order, table = np.random.default_rng(seed).integers(0, 20, N + 3), np.tile([0.01, 0.5, 0.1], (2, 1))
+    order, table = np.random.default_rng(seed).integers(0, 20, N + 3), np.tile([1, 0.01, 0.5, 0.1], (2, 14))
     contents = []
     with mock.patch.multiple(regions, SHARED_WORK=1):
         for make in (NumpyExecutor, lambda program: CompiledExecutor(program, threads)):
@@ -596,7 +596,7 @@ X86_OR_ARM = platform.machine().lower() in ("x86_64", "amd64", "aarch64", "arm64
 @pytest.mark.parametrize("count", [1, 3])
 def test_denormals_are_flushed_inside(share_everything, dtype, count):
     """Momentum that decays below the normal numbers is exactly zero, whichever thread has moved it."""
-    size, table = 1 << 19, np.array([[0.0, 0.5, 0.0]])
+    size, table = 1 << 19, np.array([[1, 0.0, 0.5, 0.0]])
     program = Program(1, dtype, True, np.zeros(1, np.uint64))
     p, g, m = np.zeros(size, dtype), np.zeros(size, dtype), np.zeros(size, dtype)
     program.update(registry["sgd_momentum"], p, g, m)

@@ -98,7 +98,7 @@ def test_large_regions_are_cut_into_a_part_a_thread(share_everything):
     program = next(lowered.program for _, lowered in model._programs.values() if lowered.program.training)
     made = regions.regions(program, 3)
     by_samples = [group for groups, shared in made if shared for group in groups if not group.length]
-    (updated,) = [group for groups, _ in made for group in groups if group.nodes[0].call.moving]
+    (updated,) = [group for groups, _ in made for group in groups if group.nodes[0].call.column >= 0]
     assert by_samples and all(group.block == 11 for group in by_samples)  # 32 samples on three threads
     assert updated.block % regions.GRAIN == 0 and 2 * updated.block < updated.length <= 3 * updated.block
 
@@ -249,7 +249,7 @@ def interrupt_updates():
     x = samples(64, 64)
     model = model_of(lambda: layers.Dense(64), lambda: layers.Dense(64), features=64, optimizer="sgd", loss="mse")
     model.fit(x, x, batch_size=64, verbose=0)
-    lowered = model._lowered(64, True, False, model._clips())
+    lowered = model._lowered(64, True, False, model.optimizer.form)
     executor = lowered.feed(model._prepare(x, x))
     values, order, table = model._arena.values.data, np.arange(64), model.optimizer.scalar_table(1)
     main, armed, over, interrupted = threading.main_thread().ident, False, threading.Event(), 0

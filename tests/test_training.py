@@ -702,7 +702,7 @@ def test_a_loss_needs_vectors():
 def test_an_optimizer_built_anew_uses_its_new_memory():
     model = classifier()
     model.fit(samples(), labels(), verbose=0)
-    model.optimizer.build(model.optimizer.slots["momentum"].size, model.dtype)
+    model.optimizer.build(model._arena)
     model.fit(samples(), labels(), verbose=0)
     assert np.any(model.optimizer.slots["momentum"])
 

@@ -104,6 +104,7 @@ class Layer(Configurable):
         if value.shape != shape:
             raise ValueError(f"layer {self.name!r}: {name} has shape {value.shape}, expected {shape}")
         self.parameters.append(Parameter(name, np.ascontiguousarray(value, self.dtype), regularizer, trainable))
+        self.parameters[-1].path = f"{self.name}/{name}"
         return self.parameters[-1]
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:

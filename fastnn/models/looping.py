@@ -94,6 +94,7 @@ class Looper(Runner):
                 hooks.on_epoch_end(epoch, logs)
                 if self.stop_training or feed.over:
                     break
+            self.optimizer.finalize_variable_values(self.trainable_weights)
         finally:
             self._release()
             hooks.on_train_end(logs)
@@ -145,9 +146,9 @@ class Looper(Runner):
         """Run some batches without a return to Python; how many it were."""
         (data, order, batch_size), training = piece, watch.training
         scores: Any = self._scores if training else self._test_scores
-        by_hand = training and type(self.optimizer).apply is not Optimizer.apply
+        by_hand = training and type(self.optimizer).step is not Optimizer.step
         with self._buffers:
-            lowered = self._lowered(batch_size, training, data.weights is not None, self._clips() if training else None)
+            lowered = self._lowered(batch_size, training, data.weights is not None, self.optimizer.form if training else None)
             if lowered.running:
                 raise RuntimeError(
                     f"model {self.name!r} is in the middle of a step: its own ops can't train or evaluate the model that calls it"
@@ -161,24 +162,23 @@ class Looper(Runner):
             finally:
                 lowered.running = False
                 if table is not None:
-                    self.optimizer.iterations += executor.done
+                    self.optimizer.batches += executor.done
             if by_hand:
-                self.optimizer.apply(self._arena.values.data, self._arena.gradients.data, self._arena.gradients.views)
+                self.optimizer.step()
             if scores.in_python:
                 rows = order[first * batch_size :][:batch_size]
                 scores.update(data, rows, lowered.output[: len(rows)].copy())  # which a metric may keep
             return executor.done
 
-    def _clips(self) -> tuple[Any, ...]:
-        return self.optimizer.clipnorm, self.optimizer.clipvalue, self.optimizer.global_clipnorm
-
-    def _lower(self, batch_size: int, training: bool, weighted: bool | None = None, clips: Any = None) -> Lowered:
+    def _lower(self, batch_size: int, training: bool, weighted: bool | None = None, form: Any = None) -> Lowered:
         """As for any runner; with the loss where it is known whether samples have weights, and with the update in training."""
         lowered = super()._lower(batch_size, training)
         if weighted is not None:
             lowered.add_loss(self.loss, self.layers, self._scores if training else self._test_scores, weighted)
-            if training and type(self.optimizer).apply is Optimizer.apply:
+            if training and type(self.optimizer).step is Optimizer.step:
                 lowered.add_update(self.optimizer, self._arena)
+            elif training:
+                self.optimizer.bind(self._arena)
         return lowered
 
     def _tested(self, feed: Feed, hooks: CallbackList) -> dict[str, float]:

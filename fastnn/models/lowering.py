@@ -115,11 +115,9 @@ class Lowered:
             self.program.finish(l1_l2_penalty, p, g, penalty, parameter.regularizer.l1, parameter.regularizer.l2)
 
     def add_update(self, optimizer: Optimizer, arena: Arena) -> None:
-        """Append the optimizer's clipping and its step."""
-        p, g = arena.values.data, arena.gradients.data
-        for clip, arguments in optimizer.clipping(g, arena.gradients.views):
-            self.program.finish(clip, *arguments)
-        self.program.update(optimizer.op, p, g, *optimizer.slots.values())
+        """Append the calls of the optimizer's step."""
+        for update in optimizer.bind(arena):
+            self.program.update(update.op, *update.arrays)
 
     def release(self) -> None:
         """Forget the data: a model keeps no one's arrays alive."""

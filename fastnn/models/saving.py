@@ -111,7 +111,7 @@ def _description(model: Sequential) -> dict[str, Any]:
         "fastnn": __version__,
         "config": model.get_config(),
         "compile": compiled or None,
-        "iterations": model.optimizer.iterations if compiled and model._has_stepped() else 0,
+        "iterations": model.optimizer.batches if compiled and model._has_stepped() else 0,
         "counters": model._counters(),
         "metadata": _plain(model.metadata, "metadata"),
     }
@@ -199,7 +199,7 @@ def _restore_optimizer(model: Sequential, arrays: dict[str, np.ndarray], iterati
         raise ValueError(f"iterations must be a non-negative integer, got {iterations!r}")
     if iterations:
         model._build_optimizer()
-        model.optimizer.iterations = iterations
+        model.optimizer.batches = iterations
         for name, view in _slot_views(model):
             if arrays[name].shape != view.shape or np.isnan(arrays[name]).any():
                 raise ValueError(f"{name} must have shape {view.shape} and no NaN, got {arrays[name].shape}")

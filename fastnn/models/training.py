@@ -237,11 +237,11 @@ class Trainer(Looper):
         self.stop_training = False
 
     def _build_optimizer(self) -> None:
-        size = self._ensure_arena().values.data.size
+        arena = self._ensure_arena()
         if self.optimizer.built and self._stepped is None:
             raise ValueError(_USED_OPTIMIZER.format(type(self.optimizer).__name__))
         if not self._has_stepped():
-            self.optimizer.build(size, self.dtype)
+            self.optimizer.build(arena)
             self._stepped = self.trainable_weights
 
     def train_on_batch(self, x: Any, y: Any = None, sample_weight: Any = None, class_weight: Any = None, return_dict: bool = False) -> Any:

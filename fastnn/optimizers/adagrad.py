@@ -8,6 +8,7 @@ import numpy as np
 
 from fastnn.optimizers.optimizer import Optimizer, check_number, optimizers, update
 from fastnn.optimizers.schedules import LearningRateSchedule
+from fastnn.parameters import Arena
 
 
 @update("p (s), g (s), v (s) -> p, v")
@@ -56,6 +57,5 @@ class Adagrad(Optimizer):
         self.initial_accumulator_value = check_number("initial_accumulator_value", initial_accumulator_value)
         self.epsilon = check_number("epsilon", epsilon, open_low=True)
 
-    def build(self, size: int, dtype: object) -> None:
-        super().build(size, dtype)
-        self.slots["accumulator"].fill(self.initial_accumulator_value)
+    def slot(self, name: str, arena: Arena, value: float = 0.0) -> np.ndarray:
+        return super().slot(name, arena, self.initial_accumulator_value if name == "accumulator" else value)

@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from fastnn.optimizers.optimizer import Optimizer, check_number, optimizers, update
+from fastnn.backend import Op
+from fastnn.optimizers.optimizer import ONE_TOO, Optimizer, check_number, optimizers, update
 from fastnn.optimizers.schedules import LearningRateSchedule
 
 
@@ -69,9 +70,13 @@ class SGD(Optimizer):
         **options: Any,
     ):
         super().__init__(learning_rate, name=name, **options)
-        self.momentum = check_number("momentum", momentum, high=np.nextafter(1.0, 2.0))
+        self.momentum = check_number("momentum", momentum, high=ONE_TOO)
         self.nesterov = nesterov
-        if self.momentum:
-            self.op, self.slot_names = (sgd_nesterov if nesterov else sgd_momentum), ("momentum",)
-        else:
-            self.op = sgd
+
+    @property
+    def op(self) -> Op:  # type: ignore[override]
+        return (sgd_nesterov if self.nesterov else sgd_momentum) if self.momentum else sgd
+
+    @property
+    def slot_names(self) -> tuple[str, ...]:  # type: ignore[override]
+        return ("momentum",) if self.momentum else ()

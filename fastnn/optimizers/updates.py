@@ -1,0 +1,131 @@
+"""The op calls that make up an optimizer's step: on which pieces of the flat vectors each runs, when, and with which scalars."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from fastnn.backend import Argument, Op
+from fastnn.parameters import Arena, Parameter
+
+
+class Steps(NamedTuple):
+    """Batches that come next, all arrays or numbers of the same shape.
+
+    Attributes
+    ----------
+    batch : ndarray of int
+        Their numbers, from 0 at the optimizer's first.
+    step : ndarray of int
+        The number of the update that each belongs to, from 1.
+    due : ndarray of bool
+        Whether the update is made after it; not always where gradients are accumulated.
+    learning_rate : ndarray or float
+    """
+
+    batch: Any
+    step: Any
+    due: Any
+    learning_rate: Any
+
+
+Value = float | Callable[[Steps], Any]
+"""A scalar of an op: a number, or what makes it for each of some steps."""
+
+
+@dataclass
+class Update:
+    """One op call of an optimizer's step.
+
+    Attributes
+    ----------
+    op : Op
+    arrays : tuple of ndarray
+        What the op takes before its scalars.
+    scalars : dict of str to Value
+        By the scalars' names.
+    when : callable
+        In which of some steps the call is made: all that are due, by default.
+    """
+
+    op: Op
+    arrays: tuple[np.ndarray, ...]
+    scalars: Mapping[str, Value] = field(default_factory=dict)
+    when: Callable[[Steps], Any] = lambda steps: steps.due
+
+    def columns(self, steps: Steps) -> Iterator[Any]:
+        """What a table of scalars holds for this call: whether it is made, then its scalars."""
+        yield self.when(steps)
+        for name in self.op.scalars:
+            value = self.scalars[name]
+            yield value(steps) if callable(value) else value
+
+
+class Group(NamedTuple):
+    """What an optimizer's learning rate and weight decay are multiplied with for some parameters."""
+
+    learning_rate: float = 1.0
+    weight_decay: float = 1.0
+
+
+def group_of(parameter: Parameter, groups: Mapping[str, Mapping[str, float]]) -> Group:
+    """The factors of a parameter: the product of those of all groups that it belongs to."""
+    chosen = [Group(**factors) for pattern, factors in groups.items() if belongs(parameter, pattern)]
+    rate = decay = 1.0
+    for each in chosen:
+        rate, decay = rate * each.learning_rate, decay * each.weight_decay
+    return Group(rate, decay)
+
+
+def belongs(parameter: Parameter, pattern: str) -> bool:
+    """Whether a pattern, ``*`` and ``?`` allowed, names the parameter: its path ``"dense/kernel"``, a layer on it, or its own name."""
+    parts = parameter.path.split("/")
+    layers = ["/".join(parts[:i]) for i in range(1, len(parts) + 1)]
+    return any(fnmatchcase(name, pattern) for name in (*layers, parts[-1]))
+
+
+class Run(NamedTuple):
+    """Neighbouring parameters that one call updates: numbers `first` to `last` of the arena."""
+
+    op: Op
+    group: Group
+    first: int
+    last: int
+
+
+def runs(arena: Arena, choose: Callable[[Parameter], tuple[Op, Group]]) -> list[Run]:
+    """The parameters of an arena in as few calls as possible.
+
+    An op that works entry by entry takes neighbours with the same factors together, one that doesn't (it has no `split`) takes each alone.
+    """
+    made: list[Run] = []
+    for number, parameter in enumerate(arena.parameters):
+        op, group = choose(parameter)
+        if made and op.split and made[-1][:2] == (op, group):
+            made[-1] = made[-1]._replace(last=number)
+        else:
+            made.append(Run(op, group, number, number))
+    return made
+
+
+def operands(run: Run, arena: Arena, vectors: list[np.ndarray]) -> tuple[np.ndarray, ...]:
+    """The pieces of some vectors of the arena's layout that a run's op takes.
+
+    A vector ``(s)`` is the whole run; where the op's `p` has another shape, as a matrix ``(k, m)`` has, each array has the shape that its
+    signature says, for the symbols that the parameter's shape gives: the first entries of its piece where these are fewer.
+    """
+    arrays = run.op.arrays
+    if arrays[0].shape == ("s",):
+        return tuple(arena.values.span(vector, run.first, run.last) for vector in vectors)
+    sizes = dict(zip(arrays[0].shape, arena.parameters[run.first].shape, strict=True))
+    pieces = [arena.values.span(vector, run.first, run.last) for vector in vectors]
+    return tuple(_shaped(piece, argument, sizes) for piece, argument in zip(pieces, arrays, strict=True))
+
+
+def _shaped(piece: np.ndarray, argument: Argument, sizes: Mapping[str, int]) -> np.ndarray:
+    shape = tuple(sizes[symbol] for symbol in argument.shape)
+    return piece[: int(np.prod(shape))].reshape(shape)
