@@ -335,7 +335,7 @@ class Optimizer(Configurable):
         """
         rate, k = self._learning_rate, self._accumulated
         batch = np.arange(self.batches, self.batches + steps)
-        rates = np.array([rate(i) for i in batch.tolist()]) if isinstance(rate, LearningRateSchedule) else rate
+        rates = rate.rates(batch) if isinstance(rate, LearningRateSchedule) else rate
         coming = Steps(batch, batch // k + 1, (batch + 1) % k == 0, rates)
         columns = [column for update in (self._updates if updates is None else updates) for column in update.columns(coming)]
         table = np.empty((steps, len(columns)))
