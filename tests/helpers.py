@@ -10,11 +10,31 @@ import pytest
 import fastnn
 from fastnn import layers
 from fastnn.backend import registry
+from fastnn.optimizers import schedules
 
 BACKENDS = ["numpy", *(["compiled"] if any(op.compiled for op in registry.values()) else [])]
 compiled_only = pytest.mark.skipif("compiled" not in BACKENDS, reason="the compiled kernels are not built")
 
 SAMPLES, FEATURES, CLASSES = 23, 4, 3
+
+
+SCHEDULES = {
+    "Constant": lambda: schedules.Constant(0.1),
+    "CosLog4": lambda: schedules.CosLog4(0.1, 1000),
+    "CosineDecay": lambda: schedules.CosineDecay(0.1, 100, 0.1, "mine", 0.5, 10),
+    "CosineDecayRestarts": lambda: schedules.CosineDecayRestarts(0.1, 10, 1.5, 0.9, 0.01),
+    "Cyclic": lambda: schedules.Cyclic(0.1, 0.3, 7, 11, "exp_range", 0.99),
+    "ExponentialDecay": lambda: schedules.ExponentialDecay(0.1, 100, 0.5, True),
+    "InverseTimeDecay": lambda: schedules.InverseTimeDecay(0.1, 100, 0.5, True),
+    "MultiStepDecay": lambda: schedules.MultiStepDecay(0.1, [10, 100], 0.3),
+    "NaturalExponentialDecay": lambda: schedules.NaturalExponentialDecay(0.1, 100, 0.5, False, "mine"),
+    "OneCycle": lambda: schedules.OneCycle(0.1, 1000, 0.25, "linear", 10.0, 100.0, True),
+    "PiecewiseConstantDecay": lambda: schedules.PiecewiseConstantDecay([1, 2], [0.1, 0.2, 0.3]),
+    "PolynomialDecay": lambda: schedules.PolynomialDecay(0.1, 100, 0.01, 2.0, True),
+    "StepDecay": lambda: schedules.StepDecay(0.1, 30, 0.5),
+    "Warmup": lambda: schedules.Warmup(schedules.CosineDecay(0.1, 50), 20, 0.01),
+}
+"""One of each schedule, no argument of which is its default."""
 
 
 def samples(n=SAMPLES, *features, seed=0):

@@ -6,6 +6,7 @@ import sys
 
 import numpy as np
 import pytest
+from helpers import SCHEDULES
 
 from fastnn.optimizers import SGD, schedules
 from fastnn.optimizers.schedules import (
@@ -150,28 +151,12 @@ def test_warm_up_then_any_schedule():
     assert Warmup(CosineDecay(1.0, 100), 50)(80) == CosineDecay(0.0, 100, warmup_target=1.0, warmup_steps=50)(80)
 
 
-EXAMPLES = {
-    Constant: (0.1,),
-    CosLog4: (0.1, 1000),
-    CosineDecay: (0.1, 100, 0.1, "mine", 0.5, 10),
-    CosineDecayRestarts: (0.1, 10, 1.5, 0.9, 0.01),
-    Cyclic: (0.1, 0.3, 7, 11, "exp_range", 0.99),
-    ExponentialDecay: (0.1, 100, 0.5, True),
-    InverseTimeDecay: (0.1, 100, 0.5, True),
-    MultiStepDecay: (0.1, [10, 100], 0.3),
-    NaturalExponentialDecay: (0.1, 100, 0.5, False, "mine"),
-    OneCycle: (0.1, 1000, 0.25, "linear", 10.0, 100.0, True),
-    PiecewiseConstantDecay: ([1, 2], [0.1, 0.2, 0.3]),
-    PolynomialDecay: (0.1, 100, 0.01, 2.0, True),
-    StepDecay: (0.1, 30, 0.5),
-    Warmup: (CosineDecay(0.1, 50), 20, 0.01),
-}
 every = pytest.mark.parametrize("member", schedules.schedules.members.values(), ids=lambda c: c.__name__)
 
 
 @every
 def test_catalogue_and_configuration(member):
-    schedule = member(*EXAMPLES[member])
+    schedule = SCHEDULES[member.__name__]()
     again = schedules.get(json.loads(json.dumps({"class_name": member.__name__, "config": schedule.get_config()})))
     assert type(again) is member
     assert again.get_config() == schedule.get_config()
@@ -183,7 +168,7 @@ def test_catalogue_and_configuration(member):
 @every
 def test_arrays_have_the_bits_of_single_steps(member):
     """However the steps of a training are cut into slices, it sees the same rates."""
-    schedule = member(*EXAMPLES[member])
+    schedule = SCHEDULES[member.__name__]()
     together = schedule.rates(1234)
     assert together.dtype == np.float64 and together.shape == (1234,)
     np.testing.assert_array_equal(together, [schedule(s) for s in range(1234)])
