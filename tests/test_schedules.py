@@ -77,9 +77,11 @@ def test_cosine_with_warm_up():
 
 @pytest.mark.parametrize("step", STEPS)
 def test_natural_exponential(step):
-    assert NaturalExponentialDecay(0.1, 50, 2.0)(step) == pytest.approx(ExponentialDecay(0.1, 50, math.exp(-2.0))(step), abs=1e-300)
+    assert NaturalExponentialDecay(0.1, 50, 2.0)(step) == pytest.approx(
+        ExponentialDecay(0.1, 50, math.exp(-2.0))(step), rel=1e-9, abs=1e-300
+    )
     stairs = ExponentialDecay(0.1, 50, math.exp(-0.1), staircase=True)
-    assert NaturalExponentialDecay(0.1, 50, 0.1, staircase=True)(step) == pytest.approx(stairs(step), abs=1e-300)
+    assert NaturalExponentialDecay(0.1, 50, 0.1, staircase=True)(step) == pytest.approx(stairs(step), rel=1e-9, abs=1e-300)
 
 
 def test_constant_and_steps():
