@@ -8,10 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fastnn import initializers as init
+from fastnn import layers
 from fastnn.random import set_random_seed
 
 MEMBERS = init.initializers.members
 RANDOM = {name: c for name, c in MEMBERS.items() if issubclass(c, init.RandomInitializer)}
+OF_MATRICES = {"Identity", "Orthogonal", "Sparse"}
 CUT = math.erf(math.sqrt(2))  # probability of |z| < 2
 
 
@@ -47,16 +49,22 @@ def test_zeros_ones_constant():
 
 @pytest.mark.parametrize("name", MEMBERS)
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize("shape", [(3, 5), (5, 3), (2, 3, 4), (0, 4), (4, 0), (1, 1)])
+@pytest.mark.parametrize("shape", [(3, 5), (5, 3), (0, 4), (4, 0), (1, 1)])
 def test_shape_dtype_and_layout(name, dtype, shape):
     a = MEMBERS[name]()(shape, dtype)
     assert a.shape == shape and a.dtype == dtype and a.flags.c_contiguous and a.flags.writeable
 
 
-@pytest.mark.parametrize("name", sorted(set(MEMBERS) - {"Orthogonal"}))
-def test_vectors_and_scalars(name):
-    assert MEMBERS[name]()((7,)).shape == (7,)
-    assert MEMBERS[name]()(()).shape == ()
+@pytest.mark.parametrize("name", sorted(set(MEMBERS) - OF_MATRICES))
+def test_vectors_scalars_and_more_dimensions(name):
+    for shape in ((7,), (), (2, 3, 4)):
+        assert MEMBERS[name]()(shape).shape == shape
+
+
+@pytest.mark.parametrize("name", sorted(OF_MATRICES))
+def test_matrices_alone(name):
+    with pytest.raises(ValueError, match=f"{name}: the weight must have (at least )?two dimensions, got shape \\(7,\\)"):
+        MEMBERS[name]()((7,))
 
 
 @pytest.mark.parametrize("name", RANDOM)
@@ -175,9 +183,61 @@ def test_orthogonal_is_uniform():
     assert_follows(entries * math.sqrt(3), uniform_cdf)
 
 
-def test_orthogonal_needs_a_matrix():
-    with pytest.raises(ValueError, match="two dimensions"):
-        init.Orthogonal()((3,))
+def test_identity():
+    np.testing.assert_array_equal(init.Identity()((3, 2)), [[1, 0], [0, 1], [0, 0]])
+    np.testing.assert_array_equal(init.get("identity")((2, 2)), np.eye(2))
+    np.testing.assert_array_equal(init.Identity(2.5)((1, 3)), [[2.5, 0, 0]])
+
+
+@pytest.mark.parametrize(("sparsity", "zeros"), [(0.0, 0), (0.3, 3), (0.31, 4), (1.0, 10)])
+def test_sparse_cuts_so_many_inputs_of_each_unit(sparsity, zeros):
+    np.testing.assert_array_equal((init.Sparse(sparsity, seed=1)((10, 7)) == 0).sum(axis=0), [zeros] * 7)
+
+
+def test_sparse_distribution():
+    """The others are normal, and each place is as likely to be cut as any."""
+    a = init.Sparse(0.25, 0.3, seed=3)((40, 4000), "float64")
+    assert_follows(a[a != 0] / 0.3, normal_cdf)
+    cut = (a == 0).sum(axis=1)
+    assert ((cut - 1000) ** 2 / 750).sum() < 100  # chi-squared of 39 degrees of freedom: probability 3e-7
+
+
+def test_torchs_default():
+    a = init.get("torch")
+    assert_follows(init.TorchLinear(seed=3)((50, 400), "float64") * math.sqrt(3 * 50), uniform_cdf)
+    assert a.beside([]) is not a
+    layer = layers.Dense(20000, kernel_initializer="torch", bias_initializer=init.TorchLinear(seed=1))
+    layer.build((None, 16), "float64")
+    assert_follows(layer.kernel.numpy()[0] * math.sqrt(3) * 4, uniform_cdf)
+    assert_follows(layer.bias.numpy() * math.sqrt(3) * 4, uniform_cdf)
+    assert 0.2499 < np.abs(layer.bias.numpy()).max() <= 0.25
+
+
+def test_torchs_default_serves_many_layers():
+    shared = init.TorchLinear(seed=1)
+    bounds = []
+    for inputs in (4, 100):
+        layer = layers.Dense(3000, kernel_initializer=shared, bias_initializer=shared)
+        layer.build((None, inputs))
+        bounds.append([np.abs(w).max() for w in layer.get_weights()])
+    np.testing.assert_allclose(bounds, [[0.5, 0.5], [0.1, 0.1]], rtol=1e-2)
+
+
+def test_a_function():
+    def ramp(shape, dtype=None):
+        return np.arange(math.prod(shape)).reshape(shape)
+
+    def ones(shape, dtype=None):
+        return np.ones((2, 2))
+
+    made = init.get(ramp)((2, 3), "float32")
+    assert made.dtype == "float32" and made.tolist() == [[0, 1, 2], [3, 4, 5]]
+    layer = layers.Dense(3, kernel_initializer=ramp, bias_initializer=lambda shape, dtype: 7 * np.ones(shape, dtype))
+    np.testing.assert_array_equal(layer(np.eye(2)), [[7, 8, 9], [10, 11, 12]])
+    with pytest.raises(ValueError, match=r"initializer ones must return values of shape \(2,\), got \(2, 2\)"):
+        init.get(ones)((2,))
+    with pytest.raises(TypeError, match="can't be saved"):
+        layer.get_config()
 
 
 @pytest.mark.parametrize("name", MEMBERS)
@@ -219,6 +279,7 @@ def test_keras_argument_order_and_defaults():
     expected = [("scale", 1.0), ("mode", "fan_in"), ("distribution", "truncated_normal"), ("seed", None)]
     assert defaults["VarianceScaling"] == expected
     assert defaults["Orthogonal"] == [("gain", 1.0), ("seed", None)]
+    assert defaults["Identity"] == [("gain", 1.0)]
 
 
 @pytest.mark.parametrize(
@@ -234,6 +295,10 @@ def test_keras_argument_order_and_defaults():
         (init.VarianceScaling, {"distribution": "cauchy"}, "uniform"),
         (init.VarianceScaling, {"distribution": None}, "uniform"),
         (init.Orthogonal, {"gain": math.nan}, "gain"),
+        (init.Identity, {"gain": "1"}, "gain"),
+        (init.Sparse, {"sparsity": 1.5}, "sparsity"),
+        (init.Sparse, {"sparsity": -0.5}, "sparsity"),
+        (init.Sparse, {"stddev": math.inf}, "stddev"),
         (init.HeNormal, {"seed": -1}, "seed"),
         (init.HeNormal, {"seed": "x"}, "seed"),
         (init.HeNormal, {"seed": True}, "seed"),

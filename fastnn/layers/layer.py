@@ -100,7 +100,7 @@ class Layer(Configurable):
         """
         value = self.loaded.pop(name, None)
         if value is None:
-            value = initializers.get(initializer)(shape, self.dtype)
+            value = initializers.get(initializer).beside([p.shape for p in self.parameters])(shape, self.dtype)
         if value.shape != shape:
             raise ValueError(f"layer {self.name!r}: {name} has shape {value.shape}, expected {shape}")
         self.parameters.append(Parameter(name, np.ascontiguousarray(value, self.dtype), regularizer, trainable))
