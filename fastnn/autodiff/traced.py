@@ -1,0 +1,326 @@
+"""Arrays that remember what is done with them, and the primitives that they are handed to.
+
+A **trace** is one differentiation under way. Its arrays are :class:`Traced`: they answer NumPy's protocols (``__array_ufunc__`` and
+``__array_function__``), so plain NumPy code runs on them. Each operation ends in a :class:`Primitive`, which computes the result
+and lets the trace make a **mark** of it: a tape's record in reverse mode, a tangent in forward mode.
+
+Traces nest: the value in a traced array may itself be traced, by a differentiation that began earlier and has a smaller level. A primitive
+is handled by the trace of the highest level among its arguments, on values from which that trace is taken off; arrays of other traces
+are constants to it. So every rule is differentiated by the rules again, which makes Hessians, and derivatives by different variables
+can't be confused.
+"""
+
+from __future__ import annotations
+
+import inspect
+import itertools
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+
+_levels = itertools.count()
+
+
+class Rule(NamedTuple):
+    """The derivative of a primitive by one argument, as a linear map in both directions.
+
+    Attributes
+    ----------
+    pull : callable
+        ``pull(g, y, *args)``: the gradient of the argument, from the gradient `g` of the result `y`.
+    push : callable
+        ``push(t, y, *args)``: the change of the result, from the change `t` of the argument.
+    """
+
+    pull: Callable[..., Any]
+    push: Callable[..., Any]
+
+
+class Trace:
+    """One differentiation under way; what it notes of operations is up to subclasses."""
+
+    def __init__(self) -> None:
+        self.level = next(_levels)
+
+    def note(self, primitive: Primitive, y: Any, args: list[Any], marks: dict[int, Any]) -> Any:
+        """The mark of the result `y` of ``primitive(*args)``.
+
+        Parameters
+        ----------
+        primitive : Primitive
+        y : array
+        args : list
+            With this trace taken off.
+        marks : dict
+            By position, those of the arguments that depend on what is differentiated by.
+        """
+        raise NotImplementedError
+
+
+class Primitive:
+    """A function whose derivative is known.
+
+    Parameters
+    ----------
+    name : str
+        As users know it, ``"np.exp"``.
+    function : callable
+        On plain arrays: its first arguments are arrays, one for each rule; all may be given by position.
+    rules : sequence of (Rule or None)
+        None for an argument that the result doesn't depend on, or not smoothly: its derivative is 0.
+    cost : callable
+        ``cost(y, *args)`` gives the scalar operations it does, by name.
+    """
+
+    def __init__(self, name: str, function: Callable[..., Any], rules: tuple[Rule | None, ...], cost: Callable[..., dict[str, int]]):
+        self.name, self.function, self.rules, self.cost = name, function, rules, cost
+        self._signature = None if isinstance(function, np.ufunc) else inspect.signature(function)
+
+    def __call__(self, *args: Any, **options: Any) -> Any:
+        given = self._bound(args, options)
+        trace = innermost(given[: len(self.rules)])
+        if trace is None:
+            return self.function(*map(raw, given))
+        plain = [_without(trace, a) for a in given]
+        y = self(*plain)
+        marks = {i: a.mark for i, a in enumerate(given) if _own(trace, a) and a.mark is not None and self.rules[i]}
+        return Traced(trace, y, trace.note(self, y, plain, marks) if marks else None, _viewed(y, given[0]))
+
+    def _bound(self, args: tuple[Any, ...], options: dict[str, Any]) -> tuple[Any, ...]:
+        """All arguments by position, defaults filled in."""
+        if self._signature is None:
+            if options or len(args) != len(self.rules):
+                raise TypeError(
+                    f"autodiff: {self.name} takes {len(self.rules)} arrays and out= only, got {', '.join(options) or len(args)}"
+                )
+            return args
+        try:
+            bound = self._signature.bind(*args, **options)
+        except TypeError as error:
+            raise TypeError(f"autodiff: {self.name} is known as {self.name}{self._signature}: {error}") from None
+        bound.apply_defaults()
+        return bound.args
+
+    def __repr__(self) -> str:
+        return f"<primitive {self.name}>"
+
+
+class Traced(np.lib.mixins.NDArrayOperatorsMixin):
+    """An array that a trace follows. It does what an ndarray does, through NumPy's own functions.
+
+    Writing into it (``x[...] = ``, ``+=``, ``out=x``) gives it a new value and is differentiated as well. What NumPy would make a view of
+    it can't be written to.
+
+    Attributes
+    ----------
+    trace : Trace
+    value : array
+        With this trace taken off; plain, or of another trace.
+    mark : object
+        What the trace noted; None for a constant.
+    viewed : (Traced, int) or None
+        Whose view it is, and how often that had been written to then.
+    writes : int
+        How often it was written to.
+    """
+
+    __slots__ = ("__weakref__", "mark", "trace", "value", "viewed", "writes")
+
+    def __init__(self, trace: Trace, value: Any, mark: Any = None, viewed: tuple[Traced, int] | None = None):
+        self.trace, self.value, self.mark, self.viewed, self.writes = trace, value, mark, viewed, 0
+
+    # ------------------------------------------------------------------------------------ what is known of it
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self.value.shape
+
+    @property
+    def dtype(self) -> np.dtype:
+        return self.value.dtype
+
+    @property
+    def ndim(self) -> int:
+        return len(self.shape)
+
+    @property
+    def size(self) -> int:
+        return self.value.size
+
+    @property
+    def T(self) -> Any:
+        return np.transpose(self)
+
+    def __len__(self) -> int:
+        return len(raw(self))
+
+    def __bool__(self) -> bool:
+        return bool(raw(self))
+
+    def __iter__(self) -> Iterator[Any]:
+        return (self[i] for i in range(len(self)))
+
+    def __repr__(self) -> str:
+        return f"traced({raw(self)!r})"
+
+    __hash__ = object.__hash__
+
+    def _lost(self, *_: Any, **__: Any) -> Any:
+        raise TypeError(
+            "autodiff: making a plain number or array of a value that is being differentiated would lose its derivative; use NumPy's "
+            "functions on it (np.exp, not math.exp; no np.asarray), fill np.zeros_like(it) rather than np.zeros(...), or say "
+            "fastnn.autodiff.stop_gradient(x) if that is meant"
+        )
+
+    __array__ = __float__ = __int__ = __complex__ = __index__ = _lost
+
+    # ------------------------------------------------------------------------------------ operations
+
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *args: Any, out: Any = (None,), **options: Any) -> Any:
+        chosen = ufunc if method == "__call__" else getattr(ufunc, method)
+        name = f"np.{ufunc.__name__}" + ("" if method == "__call__" else f".{method}")
+        return _into(out, dispatch(reductions.get(ufunc, chosen) if method == "reduce" else chosen, name, args, options))
+
+    def __array_function__(self, function: Any, types: Any, args: Any, options: Any) -> Any:
+        out = options.get("out")
+        rest = {k: v for k, v in options.items() if k != "out"}
+        return _into(out if isinstance(out, tuple) else (out,), dispatch(function, name_of(function), args, rest))
+
+    def __pow__(self, exponent: Any) -> Any:
+        """As an ndarray, whose power 2 is its square."""
+        return np.square(self) if isinstance(exponent, (int, float)) and exponent == 2 else np.power(self, exponent)
+
+    def __getattr__(self, name: str) -> Any:
+        """A method of ndarray, by the function of that name in NumPy."""
+        function = getattr(np, name, None) if hasattr(np.ndarray, name) else None
+        if callable(function):
+            return lambda *args, **options: function(self, *args, **options)
+        raise AttributeError(f"autodiff: an array that is being differentiated has no attribute {name!r}; use NumPy's functions on it")
+
+    def reshape(self, *shape: Any, order: str = "C") -> Any:
+        return np.reshape(self, shape[0] if len(shape) == 1 else shape, order=order)
+
+    def transpose(self, *axes: Any) -> Any:
+        return np.transpose(self, (axes[0] if len(axes) == 1 else axes) or None)
+
+    def astype(self, dtype: Any, **options: Any) -> Any:
+        return functions["astype"](self, dtype)
+
+    def copy(self, order: str = "C") -> Any:
+        return Traced(self.trace, self.value, self.mark)
+
+    def flatten(self) -> Any:
+        return self.reshape(-1).copy()
+
+    def fill(self, value: Any) -> None:
+        self[...] = value
+
+    def __getitem__(self, index: Any) -> Any:
+        return functions["getitem"](self, raw(index))
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        if self.viewed:
+            raise TypeError("autodiff: this is a view: write into the array it was taken from, or into a copy of it, y = y.copy()")
+        new = functions["assign"](self, value, raw(index))
+        self.trace, self.value, self.mark, self.writes = new.trace, new.value, new.mark, self.writes + 1
+
+
+functions: dict[str, Any] = {}
+"""What methods of arrays need and NumPy has no function for: filled by the rules."""
+
+primitives: dict[Any, Callable[..., Any]] = {}
+"""What to call for each of NumPy's functions."""
+
+reductions: dict[np.ufunc, Any] = {}
+"""The function that ``ufunc.reduce`` is."""
+
+
+def name_of(function: Any) -> str:
+    """A NumPy function's name as users write it."""
+    module = (getattr(function, "__module__", None) or "numpy").replace("numpy", "np", 1)
+    return f"{module}.{function.__name__}"
+
+
+def dispatch(function: Any, name: str, args: Any, options: dict[str, Any]) -> Any:
+    """What stands for `function` among the primitives, called."""
+    if function not in primitives:
+        raise TypeError(
+            f"autodiff: there is no derivative of {name}; write it with functions that have one (fastnn.autodiff.known() lists them), declare "
+            f"one with fastnn.autodiff.elementwise, or say fastnn.autodiff.stop_gradient(x) where x should count as a constant"
+        )
+    return primitives[function](*args, **options)
+
+
+def _into(out: tuple[Any, ...], y: Any) -> Any:
+    """`y`, written into what ``out=`` names."""
+    if out[0] is None:
+        return y
+    if not isinstance(out[0], Traced):
+        raise TypeError(
+            "autodiff: out= must be an array that is being differentiated as well: make it with np.empty_like(x) instead of np.empty, "
+            "and add with y = y + x instead of y += x"
+        )
+    out[0][...] = y
+    return out[0]
+
+
+def _own(trace: Trace, a: Any) -> bool:
+    return isinstance(a, Traced) and a.trace is trace
+
+
+def _without(trace: Trace, a: Any) -> Any:
+    """`a` with `trace` taken off; of another trace a copy, so that what is noted doesn't change when that is written to."""
+    if not isinstance(a, Traced):
+        return a
+    if a.viewed and a.viewed[0].writes != a.viewed[1]:
+        raise TypeError("autodiff: the array that this is a view of was written to since: index it again, or take a copy before")
+    return a.value if a.trace is trace else Traced(a.trace, a.value, a.mark)
+
+
+def _viewed(y: Any, source: Any) -> tuple[Traced, int] | None:
+    """What `y` is a view of, when it was made of `source`."""
+    made = raw(y)
+    if isinstance(source, Traced) and isinstance(made, np.ndarray) and np.may_share_memory(made, raw(source)):
+        return view_of(source)
+    return None
+
+
+def view_of(source: Traced) -> tuple[Traced, int]:
+    """The mark of a view of `source`."""
+    return source.viewed or (source, source.writes)
+
+
+def innermost(args: Any) -> Trace | None:
+    """The trace of the highest level among `args`."""
+    traces = [a.trace for a in args if isinstance(a, Traced)]
+    return max(traces, key=lambda t: t.level) if traces else None
+
+
+def raw(a: Any) -> Any:
+    """`a` without any trace; lists and tuples of arrays too."""
+    while isinstance(a, Traced):
+        a = a.value
+    return type(a)(map(raw, a)) if type(a) in (list, tuple) else a
+
+
+def constant_like(a: Traced, value: Any) -> Traced:
+    """The plain array `value` as a constant that may be written to."""
+    return Traced(a.trace, value)
+
+
+def stop_gradient(x: Any) -> Any:
+    """The value of `x` as a plain array, whose derivative is 0.
+
+    Parameters
+    ----------
+    x : array
+        Of a function that is being differentiated, or any other array, which is returned as it is.
+
+    Examples
+    --------
+    >>> from fastnn.autodiff import grad, stop_gradient
+    >>> float(grad(lambda x: x * stop_gradient(x))(3.0))
+    3.0
+    """
+    return raw(x)
