@@ -105,7 +105,9 @@ def hessian(f: Callable[..., Any], argnums: int = 0) -> Callable[..., Any]:
     [[8.0, 6.0], [6.0, 0.0]]
     """
     if isinstance(argnums, tuple):
-        raise TypeError(f"hessian: argnums must be one integer, got {argnums!r}; join the arguments with np.concatenate for mixed derivatives")
+        raise TypeError(
+            f"hessian: argnums must be one integer, got {argnums!r}; join the arguments with np.concatenate for mixed derivatives"
+        )
 
     def evaluate(*args: Any, **options: Any) -> Any:
         g, x = chosen(f, args, options, positions(argnums, args, f))

@@ -246,8 +246,8 @@ def dispatch(function: Any, name: str, args: Any, options: dict[str, Any]) -> An
     """What stands for `function` among the primitives, called."""
     if function not in primitives:
         raise TypeError(
-            f"autodiff: there is no derivative of {name}; write it with functions that have one (fastnn.autodiff.known() lists them), declare "
-            f"one with fastnn.autodiff.elementwise, or say fastnn.autodiff.stop_gradient(x) where x should count as a constant"
+            f"autodiff: there is no derivative of {name}; write it with functions that have one (fastnn.autodiff.known() lists them), "
+            "declare one with fastnn.autodiff.elementwise, or say fastnn.autodiff.stop_gradient(x) where x should count as a constant"
         )
     return primitives[function](*args, **options)
 

@@ -132,7 +132,7 @@ general(
 @composed(np.linalg.norm)
 def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Any:
     """NumPy's, of vectors (any `ord` from 1 to infinity) and Frobenius'."""
-    pairs = axis is None and np.ndim(raw(x)) > 1 or isinstance(axis, tuple)
+    pairs = (axis is None and np.ndim(raw(x)) > 1) or isinstance(axis, tuple)
     if ord in (None, 2 if not pairs else None, "fro"):
         return np.sqrt(np.sum(np.square(x), axis=axis, keepdims=keepdims))
     if pairs or ord < 1:
