@@ -94,4 +94,5 @@ def composed(of: Any) -> Callable[[Function], Function]:
 
 def known() -> list[str]:
     """The names of the functions that can be differentiated, or count as constants."""
-    return sorted({name_of(f) for f in primitives})
+    names = {name_of(f) for f in primitives}
+    return sorted(name for name in names if not name.rpartition(".")[2].startswith(("_", "<")))

@@ -85,7 +85,7 @@ class Primitive:
         plain = [_without(trace, a) for a in given]
         y = self(*plain)
         marks = {i: a.mark for i, a in enumerate(given) if _own(trace, a) and a.mark is not None and self.rules[i]}
-        return Traced(trace, y, trace.note(self, y, plain, marks) if marks else None, _viewed(y, given[0]))
+        return Traced(trace, y, trace.note(self, y, plain, marks) if marks else None, self._view(y, given))
 
     def _bound(self, args: tuple[Any, ...], options: dict[str, Any]) -> tuple[Any, ...]:
         """All arguments by position, defaults filled in."""
@@ -102,15 +102,57 @@ class Primitive:
         bound.apply_defaults()
         return bound.args
 
+    def _view(self, y: Any, given: tuple[Any, ...]) -> View | None:
+        """What `y` is a view of, when NumPy made one."""
+        source, made = given[0], raw(y)
+        if not (isinstance(source, Traced) and isinstance(made, np.ndarray) and np.may_share_memory(made, raw(source))):
+            return None
+        return View(source, source.writes, lambda whole: self.function(whole, *given[1:]))
+
     def __repr__(self) -> str:
         return f"<primitive {self.name}>"
+
+
+class View(NamedTuple):
+    """Where the entries of an array lie in the one that it is a view of.
+
+    Attributes
+    ----------
+    base : Traced
+    writes : int
+        How often that had been written to when the view was taken.
+    place : callable
+        Makes of the positions of base's entries, an array of its shape, those of the view's.
+    """
+
+    base: Traced
+    writes: int
+    place: Callable[[np.ndarray], np.ndarray]
+
+    def check(self) -> None:
+        """Raise when the base was written to since: the view would have changed with it."""
+        if self.base.writes != self.writes:
+            raise TypeError(
+                "autodiff: the array that this is a view of was written to since; index it again, or take a copy before: y = x[0].copy()"
+            )
+        if self.base.viewed:
+            self.base.viewed.check()
+
+    def write(self, values: Any) -> View:
+        """Put `values`, the view's, into the base; returns the view as it is then."""
+        base = self.base
+        places = self.place(np.arange(base.size).reshape(base.shape))
+        if not places.flags.writeable:
+            raise ValueError("autodiff: this array was broadcast, so it can't be written to, as in NumPy; take a copy first")
+        base[...] = np.reshape(functions["assign"](np.reshape(base, -1), values, places), base.shape)
+        return self._replace(writes=base.writes)
 
 
 class Traced(np.lib.mixins.NDArrayOperatorsMixin):
     """An array that a trace follows. It does what an ndarray does, through NumPy's own functions.
 
-    Writing into it (``x[...] = ``, ``+=``, ``out=x``) gives it a new value and is differentiated as well. What NumPy would make a view of
-    it can't be written to.
+    Writing into it (``x[...] = ``, ``+=``, ``out=x``) gives it a new value and is differentiated as well. Writing into a view of it writes
+    into it, as in NumPy; other views are then out of date, and refused.
 
     Attributes
     ----------
@@ -119,15 +161,14 @@ class Traced(np.lib.mixins.NDArrayOperatorsMixin):
         With this trace taken off; plain, or of another trace.
     mark : object
         What the trace noted; None for a constant.
-    viewed : (Traced, int) or None
-        Whose view it is, and how often that had been written to then.
+    viewed : View or None
     writes : int
         How often it was written to.
     """
 
     __slots__ = ("__weakref__", "mark", "trace", "value", "viewed", "writes")
 
-    def __init__(self, trace: Trace, value: Any, mark: Any = None, viewed: tuple[Traced, int] | None = None):
+    def __init__(self, trace: Trace, value: Any, mark: Any = None, viewed: View | None = None):
         self.trace, self.value, self.mark, self.viewed, self.writes = trace, value, mark, viewed, 0
 
     # ------------------------------------------------------------------------------------ what is known of it
@@ -220,10 +261,9 @@ class Traced(np.lib.mixins.NDArrayOperatorsMixin):
         return functions["getitem"](self, raw(index))
 
     def __setitem__(self, index: Any, value: Any) -> None:
-        if self.viewed:
-            raise TypeError("autodiff: this is a view: write into the array it was taken from, or into a copy of it, y = y.copy()")
         new = functions["assign"](self, value, raw(index))
-        self.trace, self.value, self.mark, self.writes = new.trace, new.value, new.mark, self.writes + 1
+        view = self.viewed and self.viewed.write(new)
+        self.trace, self.value, self.mark, self.viewed, self.writes = new.trace, new.value, new.mark, view, self.writes + 1
 
 
 functions: dict[str, Any] = {}
@@ -273,22 +313,9 @@ def _without(trace: Trace, a: Any) -> Any:
     """`a` with `trace` taken off; of another trace a copy, so that what is noted doesn't change when that is written to."""
     if not isinstance(a, Traced):
         return a
-    if a.viewed and a.viewed[0].writes != a.viewed[1]:
-        raise TypeError("autodiff: the array that this is a view of was written to since: index it again, or take a copy before")
+    if a.viewed:
+        a.viewed.check()
     return a.value if a.trace is trace else Traced(a.trace, a.value, a.mark)
-
-
-def _viewed(y: Any, source: Any) -> tuple[Traced, int] | None:
-    """What `y` is a view of, when it was made of `source`."""
-    made = raw(y)
-    if isinstance(source, Traced) and isinstance(made, np.ndarray) and np.may_share_memory(made, raw(source)):
-        return view_of(source)
-    return None
-
-
-def view_of(source: Traced) -> tuple[Traced, int]:
-    """The mark of a view of `source`."""
-    return source.viewed or (source, source.writes)
 
 
 def innermost(args: Any) -> Trace | None:

@@ -35,9 +35,9 @@ for _function in (np.zeros_like, np.empty_like, np.ones_like):
 
 
 @composed(np.full_like)
-def full_like(a: Any, fill_value: Any, dtype: Any = None) -> Any:
-    """NumPy's, of a traced array or value."""
-    made = np.zeros_like(a if hasattr(a, "trace") else fill_value, dtype=dtype, shape=np.shape(raw(a)))
+def full_like(a: Any, fill_value: Any, *args: Any, **options: Any) -> Any:
+    """NumPy's."""
+    made = np.empty_like(a, *args, **options)
     made[...] = fill_value
     return made
 

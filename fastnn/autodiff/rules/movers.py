@@ -8,32 +8,33 @@ from typing import Any
 import numpy as np
 
 from fastnn.autodiff.declare import composed
-from fastnn.autodiff.traced import Traced, innermost, primitives, raw, view_of
+from fastnn.autodiff.traced import Traced, View, innermost, primitives, raw
 
 OF_ONE = (
     *(np.ravel, np.squeeze, np.expand_dims, np.swapaxes, np.moveaxis, np.rollaxis, np.flip, np.fliplr, np.flipud, np.rot90, np.roll),
-    *(np.tile, np.repeat, np.take, np.take_along_axis, np.delete, np.diagonal, np.split, np.array_split, np.hsplit, np.vsplit, np.compress),
+    *(np.tile, np.repeat, np.take, np.take_along_axis, np.delete, np.diagonal, np.split, np.array_split, np.hsplit, np.vsplit),
     *(np.atleast_1d, np.atleast_2d, np.atleast_3d, np.resize),
 )
 OF_SEVERAL = (np.concatenate, np.stack, np.vstack, np.hstack, np.dstack, np.column_stack)
 
 
-def _picked(x: Any, flat: Any, whole: np.ndarray, places: Any) -> Any:
-    """The entries of x at `places`, or a list of such; what would be a view in NumPy is marked as one."""
-    if isinstance(places, (list, tuple)):
-        return [_picked(x, flat, whole, each) for each in places]
-    y = flat[places]
-    if np.may_share_memory(places, whole) and isinstance(y, Traced):
-        y.viewed = view_of(x)
-    return y
-
-
 def _mover(function: Callable[..., Any]) -> Callable[..., Any]:
     def move(x: Any, *args: Any, **options: Any) -> Any:
-        whole = np.arange(x.size).reshape(x.shape)
-        return _picked(x, np.reshape(x, -1), whole, function(whole, *raw(args), **options))
+        whole, rest = np.arange(x.size).reshape(x.shape), raw(args)
+        return _picked(x, whole, lambda positions: function(positions, *rest, **options))
 
     return move
+
+
+def _picked(x: Any, whole: np.ndarray, place: Callable[[np.ndarray], Any]) -> Any:
+    """The entries of x at the places that `place` makes of all; what would be a view in NumPy is one, of several parts a list."""
+    places = place(whole)
+    if isinstance(places, (list, tuple)):
+        return [_picked(x, whole, lambda positions, i=i: place(positions)[i]) for i in range(len(places))]
+    y = np.reshape(x, -1)[places]
+    if np.may_share_memory(places, whole):
+        y.viewed = View(x, x.writes, place)
+    return y
 
 
 for _function in OF_ONE:
@@ -52,18 +53,23 @@ def _joined(arrays: list[Any]) -> Any:
 
 
 def _joiner(function: Callable[..., Any]) -> Callable[..., Any]:
-    def join(arrays: Any, axis: Any = None, **options: Any) -> Any:
+    def join(arrays: Any, *args: Any, **options: Any) -> Any:
         arrays = list(arrays)
-        chosen = options if axis is None and function is not np.concatenate else {"axis": axis, **options}
         ends = np.cumsum([np.size(raw(a)) for a in arrays])
         places = [np.arange(end - np.size(raw(a)), end).reshape(np.shape(raw(a))) for a, end in zip(arrays, ends, strict=True)]
-        return _joined(arrays)[function(places, **chosen)]
+        return _joined(arrays)[function(places, *args, **options)]
 
     return join
 
 
 for _function in OF_SEVERAL:
     primitives[_function] = _joiner(_function)
+
+
+@composed(np.compress)
+def compress(condition: Any, a: Any, axis: int | None = None) -> Any:
+    """NumPy's."""
+    return np.take(a, np.flatnonzero(raw(condition)), axis=axis)
 
 
 @composed(np.append)
