@@ -58,11 +58,12 @@ def draw_starts(axes, depth):
 
 
 def descent(rate, steps, **clip):
-    """w of ``loss = (w^10 - 1)^2`` from 1.2, and its losses: a chain of ten layers of one unit that share their weight."""
+    """The weight of ``loss = (w^10 - 1)^2`` from 1.2, and its losses: a chain of ten layers of one unit that share their weight."""
     w, optimizer, path, losses = np.array([1.2]), optimizers.SGD(rate, **clip), [], []
     for _ in range(steps):
-        output = w[0] ** 10
-        losses.append((output - 1) ** 2)
+        with np.errstate(over="ignore"):
+            output = w[0] ** 10
+            losses.append((output - 1) ** 2)
         path.append(w[0])
         if not np.isfinite(losses[-1]):
             break

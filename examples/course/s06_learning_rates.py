@@ -10,7 +10,7 @@ from fastnn import layers
 from fastnn.optimizers import SGD
 from fastnn.optimizers.schedules import CosineDecay, ExponentialDecay, InverseTimeDecay, PiecewiseConstantDecay, PolynomialDecay
 
-RATES = {"too small, 0.0005": 0.0005, "good, 0.05": 0.05, "too large, 0.4": 0.4}
+RATES = {"too small, 0.0005": 0.0005, "good, 0.05": 0.05, "too large, 0.4": 0.4, "far too large, 0.9": 0.9}
 
 
 def decays(steps):
@@ -45,7 +45,7 @@ def run(short):
     rows = []
     for name, rate in RATES.items():
         found = losses(rate, epochs)
-        left.semilogy(np.clip(found, 0, 1e3), label=name)
+        left.semilogy(np.clip(found, 0, 1e3), label=name + ("" if np.isfinite(found[-1]) else ": diverges"))
         rows.append((name, found[0], found[-1]))
     for name, rate in decays(steps).items():
         found = losses(rate, epochs)

@@ -1,4 +1,4 @@
-"""Batch normalization: what it computes in training (the batch's moments) and in inference (moving averages), and what it does for training."""
+"""Batch normalization: in training (the batch's moments), in inference (moving averages), and what it does for training."""
 
 from __future__ import annotations
 
@@ -52,9 +52,14 @@ def run(short):
     middle.legend()
 
     for norm, colour in ((False, "tab:red"), (True, "tab:blue")):
-        for rate, style in ((0.003, ":"), (0.03, "-"), (0.3, "--")):
+        for rate, style in ((0.003, ":"), (0.03, "-"), (0.1, "--")):
             found = losses(norm, rate, epochs)
-            right.semilogy(np.minimum(found, 1e2), style, color=colour, label=f"{'with' if norm else 'without'}, rate {rate:g}")
+            right.semilogy(
+                np.minimum(found, 1e2),
+                style,
+                color=colour,
+                label=f"{'with' if norm else 'without'}, {rate:g}{'' if np.isfinite(found[-1]) else ': diverges'}",
+            )
     right.set(title="10 inputs of very different size, 4 layers", xlabel="epoch", ylabel="loss")
     right.legend(ncols=2)
     return figure, gallery.table(("mode", "mean", "deviation"), rows)
