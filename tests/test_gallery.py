@@ -42,7 +42,7 @@ def test_a_script_runs_and_draws(name, script):
     module = script(name)
     figure, text = module.run(short=True)
     drawn = [axes for axes in figure.axes if axes.has_data() or axes.texts]
-    assert len(drawn) >= 2 and all(axes.get_title() or axes.get_xlabel() or axes.get_ylabel() or axes.texts for axes in drawn)
+    assert len(drawn) >= 2 and all(axes.get_title() or axes.get_ylabel() or axes.get_legend() or axes.texts for axes in drawn)
     assert len(text.splitlines()) >= 2
     figure.canvas.draw()
     module.gallery.plt.close(figure)
@@ -59,10 +59,10 @@ def test_a_script_says_what_it_shows_and_has_its_figure(name):
 @pytest.mark.parametrize("activation", ["tanh", "relu"])
 @pytest.mark.parametrize("start", ["N(0, 0.01²)", "N(0, 1)", "Xavier", "He"])
 def test_activation_statistics_are_those_of_theory(activation, start, script):
-    """Within what 6 draws of the weights scatter: Student's t with 5 degrees of freedom passes 7 once in a thousand times."""
+    """Within what 10 draws of the weights scatter: Student's t with 9 degrees of freedom passes 7 once in 15,000 times."""
     module = script("s03_activation_statistics")
-    _, moments = module.measured(start, activation, 6)
-    error = moments.std(axis=0, ddof=1) / 6**0.5
+    _, moments = module.measured(start, activation, 10)
+    error = moments.std(axis=0, ddof=1) / 10**0.5
     away = (moments.mean(axis=0) - module.theory(start, activation)) / error
     assert np.abs(away).max() < 7
     assert np.median(np.abs(away)) < 2
