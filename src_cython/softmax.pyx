@@ -175,3 +175,32 @@ cdef void log_softmax_backward(const Array* arrays, const double* s, real* room)
             log_softmax_backward_rows[real](a + i * m, da + i * m, dz + i * m, min(rows, n - i), m)
 
 declare(kernels, "log_softmax_backward", log_softmax_backward[float], log_softmax_backward[double])
+
+
+cdef void softmin(const Array* arrays, const double* s, real* room) noexcept nogil:
+    cdef const real* z = <const real*>arrays[0].data
+    cdef real* a = <real*>arrays[1].data
+    cdef Py_ssize_t i, j, n = arrays[0].shape[0], m = arrays[0].shape[1], rows = tile_rows(n, m)
+    if m:
+        for i from 0 <= i < n by rows:
+            for j in range(i * m, min(i + rows, n) * m):
+                a[j] = -z[j]
+            softmax_rows[real](a + i * m, a + i * m, min(rows, n - i), m)
+
+declare(kernels, "softmin", softmin[float], softmin[double])
+
+
+cdef inline real softmin_slope(real da, real a, real mean) noexcept nogil:
+    return a * (mean - da)
+
+
+cdef void softmin_backward(const Array* arrays, const double* s, real* room) noexcept nogil:
+    cdef const real* a = <const real*>arrays[1].data
+    cdef const real* da = <const real*>arrays[2].data
+    cdef real* dz = <real*>arrays[3].data
+    cdef Py_ssize_t i, n = arrays[0].shape[0], m = arrays[0].shape[1], rows = tile_rows(n, m)
+    if m:
+        for i from 0 <= i < n by rows:
+            by_row[real](row_dot[real], softmin_slope[real], da + i * m, a + i * m, dz + i * m, min(rows, n - i), m)
+
+declare(kernels, "softmin_backward", softmin_backward[float], softmin_backward[double])

@@ -106,7 +106,7 @@ def test_every_layer(path, name):
 
 @pytest.mark.parametrize("name", sorted(activations.activations.members))
 def test_every_activation(path, name):
-    model = model_of(lambda: layers.Dense(3, activation=name), optimizer="sgd", loss="mse")
+    model = model_of(lambda: layers.Dense(4, activation=name), optimizer="sgd", loss="mse")
     assert_equal_models(model, saved(model, path))
 
 

@@ -5,22 +5,27 @@ from __future__ import annotations
 from typing import Any
 
 from fastnn import activations
-from fastnn.layers.layer import Layer, layers
-from fastnn.program import Activated, Program, Tensor
+from fastnn.layers.layer import Layer, Shape, layers
+from fastnn.program import Program, Tensor
 
 
 def lower_activation(activation: activations.Activation, program: Program, z: Tensor) -> Tensor:
     """Append `activation` of `z`; the identity has no ops and costs nothing."""
-    if activation.forward is None:
-        return z
-    a = program.successor(z)
-    zr, ar, scalars = z.rows, a.rows, activation.arguments
-    program.forward(activation.forward, zr.value, ar.value, *scalars)
-    backward = None
-    if z.grad is not None:
-        backward = program.backward(activation.gradient, zr.value, ar.value, ar.grad, zr.grad, *scalars)
-    a.source = Activated(activation.name, z, backward)
-    return a
+    return activation.lower(program, z)
+
+
+def activated_shape(layer: Layer, activation: activations.Activation, shape: Shape) -> Shape:
+    """The shape of `activation` of an array of `shape`.
+
+    Raises
+    ------
+    ValueError
+        Where the activation doesn't take one; names the layer.
+    """
+    try:
+        return activation.compute_output_shape(shape)
+    except ValueError as error:
+        raise ValueError(f"layer {layer.name!r}: {error}") from error
 
 
 @layers.register()
@@ -37,12 +42,18 @@ class Activation(Layer):
     Raises
     ------
     ValueError
-        For an unknown name.
+        For an unknown name; when it is built, for a shape that the activation doesn't take.
     """
 
     def __init__(self, activation: Any, name: str | None = None, input_shape: tuple[int, ...] | None = None):
         super().__init__(name, input_shape)
         self.activation = activations.get(activation)
+
+    def make_parameters(self, features: tuple[int, ...]) -> None:
+        self.compute_output_shape((None, *features))
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        return activated_shape(self, self.activation, input_shape)
 
     def lower(self, program: Program, x: Tensor) -> Tensor:
         return lower_activation(self.activation, program, x)

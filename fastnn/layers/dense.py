@@ -8,7 +8,7 @@ import numpy as np
 
 from fastnn import activations, initializers, regularizers
 from fastnn.backend import op
-from fastnn.layers.activation import lower_activation
+from fastnn.layers.activation import activated_shape, lower_activation
 from fastnn.layers.layer import Layer, Shape, layers
 from fastnn.memory import aligned_zeros
 from fastnn.program import Program, Tensor
@@ -46,7 +46,7 @@ class Dense(Layer):
     Parameters
     ----------
     units : int
-        Number of outputs.
+        Number of outputs; a gated activation, ``"glu"`` for instance, halves it.
     activation : str or fastnn.activations.Activation, optional
         Linear by default.
     use_bias : bool
@@ -63,7 +63,7 @@ class Dense(Layer):
     Raises
     ------
     ValueError
-        When `units` is no positive integer, or a name is unknown.
+        When `units` is no positive integer or doesn't suit the activation, or a name is unknown.
     """
 
     def __init__(
@@ -83,6 +83,7 @@ class Dense(Layer):
             raise ValueError(f"layer {self.name!r}: units must be a positive integer, got {units!r}")
         self.units = int(units)
         self.activation = activations.get(activation)
+        activated_shape(self, self.activation, (self.units,))
         self.use_bias = bool(use_bias)
         self.kernel_initializer = initializers.get(kernel_initializer)
         self.bias_initializer = initializers.get(bias_initializer)
@@ -98,7 +99,7 @@ class Dense(Layer):
             self.bias = self.add_weight((self.units,), self.bias_initializer, "bias", self.bias_regularizer)
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
-        return (*input_shape[:-1], self.units)
+        return activated_shape(self, self.activation, (*input_shape[:-1], self.units))
 
     def lower(self, program: Program, x: Tensor) -> Tensor:
         z = program.tensor(*x.features[:-1], self.units)
