@@ -16,7 +16,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -30,10 +30,34 @@ LONGEST_PART = 1 << 31
 GRAIN = 64
 """Vectors are cut at multiples of so many entries: full cache lines of either dtype, so each entry meets the same instructions."""
 
-Span = tuple[int, int]
+
+class Memory(NamedTuple):
+    """Where an array lies: the addresses it begins and ends at, and those of its samples.
+
+    Attributes
+    ----------
+    start, end : int
+    step : int
+        Bytes from one sample to the next; 0 where the array isn't one that counts samples.
+    extent : int
+        Bytes from a sample's first entry to the end of its last.
+    """
+
+    start: int
+    end: int
+    step: int = 0
+    extent: int = 0
+
+    def overlaps(self, other: Memory) -> bool:
+        return self.start < other.end and other.start < self.end
+
+    def keeps_to_samples(self, other: Memory) -> bool:
+        """Whether no sample of one shares memory with another sample of the other: both lie in the same windows of one sample each."""
+        first, last = min(self.start, other.start), max(self.start + self.extent, other.start + other.extent)
+        return 0 < self.step == other.step and last - first <= self.step
 
 
-def _span(array: np.ndarray) -> Span:
+def _span(array: np.ndarray) -> tuple[int, int]:
     """The addresses an array lies between."""
     start = array.__array_interface__["data"][0]
     if array.size == 0:
@@ -43,26 +67,35 @@ def _span(array: np.ndarray) -> Span:
     return start + low, start + high + array.itemsize
 
 
+def _memory(array: np.ndarray, samples: int) -> Memory:
+    """Where an array lies whose first axis counts `samples`, several entries each, or doesn't where that is 0."""
+    start, end = _span(array)
+    if samples == 0 or array.size == 0 or min(array.strides) < 0 or len(array) % samples:
+        return Memory(start, end)
+    if samples == 1:  # nothing is cut
+        return Memory(start, end, 1 << 62, end - start)
+    if array.flags.c_contiguous:
+        return Memory(start, end, array.nbytes // samples, array.nbytes // samples)
+    each = len(array) // samples
+    return Memory(start, end, array.strides[0] * each, _span(array[:each])[1] - start)
+
+
 @dataclass(eq=False)
 class Node:
     """A call, and what it reads and writes."""
 
     call: Call
     batch_size: int
-    reads: list[Span] = field(default_factory=list)
-    writes: list[Span] = field(default_factory=list)
-    rows: dict[Span, int] = field(default_factory=dict)
-    """Of the arrays that count samples: where they lie, and how many bytes a sample has."""
+    reads: list[Memory] = field(default_factory=list)
+    writes: list[Memory] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         for argument, array in self.call.arrays:
-            span = _span(array)
+            memory = _memory(array, self.batch_size if argument.shape[0] == "n" else 0)
             if argument.read:
-                self.reads.append(span)
+                self.reads.append(memory)
             if argument.written:
-                self.writes.append(span)
-            if argument.shape[0] == "n" and array.flags.c_contiguous:
-                self.rows[span] = array.nbytes // self.batch_size
+                self.writes.append(memory)
 
     @property
     def split(self) -> str | None:
@@ -77,12 +110,12 @@ class Node:
         return math.prod(sizes.values()) * (1 if len(sizes) > 2 else 16)
 
     def clashes(self, other: Node, by_rows: bool = False) -> bool:
-        """Whether the two must keep their order; `by_rows`: not where they share an array that both are cut along, sample by sample."""
+        """Whether the two must keep their order; `by_rows`: not where they share memory that both are cut along, sample by sample."""
         return any(
-            a < d and c < b and not (by_rows and (a, b) == (c, d) and self.rows.get((a, b), 0) == other.rows.get((a, b), 1))
+            a.overlaps(b) and not (by_rows and a.keeps_to_samples(b))
             for mine, theirs in ((self.writes, other.reads + other.writes), (self.reads, other.writes))
-            for a, b in mine
-            for c, d in theirs
+            for a in mine
+            for b in theirs
         )
 
 

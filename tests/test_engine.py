@@ -441,6 +441,26 @@ def test_sample_by_sample_work_is_one_group():
     assert not any("dense_backward_input" in group for groups in others for group in names(groups))
 
 
+def test_the_halves_of_a_gate_are_sample_by_sample_work():
+    model = model_of(lambda: layers.Dense(6, activation="glu"), lambda: layers.Dense(2), optimizer="sgd", loss="mse")
+    model.fit(samples(12), samples(12, 2), batch_size=6, verbose=0)
+    program = next(lowered.program for _, lowered in model._programs.values() if lowered.program.training)
+    first = names(regions.regions(program, 1)[0][0])
+    assert len(first) == 1 and {"glu", "glu_backward", "dense_backward_input"} <= set(first[0])
+
+
+def test_windows_of_samples_keep_to_them_unless_they_cross():
+    z = np.zeros((6, 10))
+    here = regions._memory(z, 6)
+    for view in (z[:, :5], z[:, 5:], z[:, 3:9:2]):
+        assert here.overlaps(regions._memory(view, 6)) and here.keeps_to_samples(regions._memory(view, 6))
+    for view in (z.reshape(-1)[3:-7].reshape(5, 10), z[1:], z[:, ::-1], z[::2], z.reshape(12, 5)[:6]):
+        assert not here.keeps_to_samples(regions._memory(view, len(view)))
+    assert regions._memory(z[:, 5:], 6).keeps_to_samples(regions._memory(z[:, :5], 6))
+    assert not regions._memory(z.reshape(-1)[5:-5].reshape(5, 10)[:, :8], 5).keeps_to_samples(regions._memory(z[:5, :3], 5))
+    assert regions._memory(z.reshape(12, 5)[:, :3], 6).keeps_to_samples(here), "two rows a sample"
+
+
 def test_every_call_is_in_one_region():
     program = trained_program()
     made = [group for groups, _ in regions.regions(program, 3) for group in names(groups)]
@@ -451,6 +471,8 @@ N, WIDTHS = 7, (3, 70)
 SIZES = {"k": WIDTHS, "m": WIDTHS}
 OPS = ["dense", "dense_backward_input", "dense_backward_kernel", "dense_backward_bias", "relu", "tanh", "tanh_backward", "batch_norm"]
 OPS += ["batch_norm_backward", "batch_norm_inference", "mean_squared_error", "squared_error", "clip_by_value", "l1_l2_penalty", "gather"]
+ROWS = ["glu", "glu_backward", "batch_norm_inference"]
+"""Ops that take rows which lie apart."""
 SCALARS = {"momentum": 0.9, "epsilon": 1.0, "limit": 0.7, "l1": 0.01, "l2": 0.02}
 
 
@@ -473,6 +495,11 @@ class Memory:
         heap = [self.heap[at : at + size].reshape(shape) for at in (start, 500 - start)]
         return heap + [view for vector in self.flat for view in (*vector.views, vector.data) if view.shape == shape]
 
+    def windows(self, shape):
+        """Views of this shape, rows apart: columns of arrays that other calls take whole."""
+        whole = self.candidates((N, WIDTHS[1])) if shape == (N, WIDTHS[0]) else []
+        return [array[:, at : at + shape[1]] for array in whole for at in (0, 2, 40)]
+
     @property
     def contents(self):
         return np.concatenate([self.heap, *(vector.data for vector in self.flat)])
@@ -492,7 +519,8 @@ def add_call(program, memory, name, pick):
             arguments.append(np.ascontiguousarray(memory.source[:, : sizes["k"]]))
         else:
             shape = tuple(int(size) if size.isdigit() else sizes[size] for size in argument.shape)
-            free = [a for a in memory.candidates(shape) if not any(np.may_share_memory(a, b) for b in spans)]
+            candidates = memory.candidates(shape) + (memory.windows(shape) if name in ROWS else [])
+            free = [a for a in candidates if not any(np.may_share_memory(a, b) for b in spans)]
             if not free:
                 return
             spans.append(free[next(pick) % len(free)])
@@ -512,7 +540,7 @@ def build(calls, seed):
 
 
 OFTEN = ["update", "dense_backward_kernel"] * 4
-CALLS = st.tuples(st.sampled_from([*OPS, *OFTEN, "meanwhile"]), st.lists(st.integers(0, 9), min_size=20, max_size=20))
+CALLS = st.tuples(st.sampled_from([*OPS, *OFTEN, *ROWS, "meanwhile"]), st.lists(st.integers(0, 9), min_size=20, max_size=20))
 
 
 @settings(max_examples=150, deadline=None)
