@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from fastnn.constraints import Constraint
 from fastnn.memory import ALIGNMENT, aligned_zeros
-from fastnn.regularizers import L1L2
+from fastnn.regularizers import Regularizer
 
 
 class Parameter:
@@ -25,23 +26,31 @@ class Parameter:
         The loss's gradient, of the same shape; None for what isn't trained and before the model is compiled.
     path : str
         The layer's name before it: ``"dense/kernel"``.
-    regularizer : L1L2 or None
+    regularizer : Regularizer or None
     constraint : Constraint or None
-        What holds it after each update.
+        What the numbers are held to after each update.
     trainable : bool
+        Whether training changes it, unless its layer is frozen.
     moves : int
         How many times the arrays of any parameter have been made or replaced; while it stays, what was bound to them is valid.
     """
 
     moves = 0
 
-    def __init__(self, name: str, value: np.ndarray, regularizer: L1L2 | None = None, trainable: bool = True):
+    def __init__(
+        self,
+        name: str,
+        value: np.ndarray,
+        regularizer: Regularizer | None = None,
+        trainable: bool = True,
+        constraint: Constraint | None = None,
+    ):
         self.name = self.path = name
-        self.constraint: Any = None
         self.value = value
         self.grad: np.ndarray | None = None
         self.regularizer = regularizer
         self.trainable = trainable
+        self.constraint = constraint
         Parameter.moves += 1
 
     @property

@@ -17,7 +17,6 @@ from fastnn.models.scores import Scores
 from fastnn.optimizers.optimizer import Optimizer
 from fastnn.parameters import Arena
 from fastnn.program import Call, Program, Tensor
-from fastnn.regularizers import l1_l2_penalty
 
 
 class Lowered:
@@ -110,9 +109,9 @@ class Lowered:
     def _add_penalties(self, layers: Iterable[Layer], penalty: np.ndarray) -> None:
         """Append the regularizers of all layers: to the loss, and in training to the gradients."""
         for parameter in (p for layer in layers for p in layer.trainable_weights if p.regularizer):
-            p = parameter.value.reshape(-1)
-            g = parameter.grad.reshape(-1) if self.program.training else np.empty_like(p)
-            self.program.finish(l1_l2_penalty, p, g, penalty, parameter.regularizer.l1, parameter.regularizer.l2)
+            g = parameter.grad if self.program.training else np.empty_like(parameter.value)
+            for op, arguments in parameter.regularizer.calls(parameter.value, g, penalty):
+                self.program.finish(op, *arguments)
 
     def add_update(self, optimizer: Optimizer, arena: Arena) -> None:
         """Append the calls of the optimizer's step."""
