@@ -1,35 +1,48 @@
-"""What metrics compute of a batch. All sums are in double precision, in an order that depends on the sizes alone."""
+"""What metrics that are means and moments compute of a batch. Sums are in double precision, in an order that depends on sizes alone."""
 
-from libc.math cimport NAN
 from libc.stdint cimport int64_t
+
+from classes cimport argmax
 from inline cimport inline_void
 from kernel cimport Array, declare
 from real cimport real
-from rows cimport LANES, folded, row_max, row_sum
-from vmath cimport vabs
+from rows cimport LANES, folded, row_sum
+from vmath cimport vmin
 
 kernels = {}
 
 
-cdef void accumulate(const Array* a, const double* s, real* room) noexcept nogil:
-    cdef const double* value = <const double*>a[0].data
-    cdef const real* w = <const real*>a[1].data
-    cdef double* sums = <double*>a[2].data
+ctypedef fused number:
+    float
+    double
+
+
+cdef inline inline_void add_weighted(const number* value, const real* w, double* sums, Py_ssize_t n) noexcept nogil:
     cdef double[LANES] lane
-    cdef Py_ssize_t i, k, n = a[0].shape[0], whole = n - n % LANES
+    cdef Py_ssize_t i, k, whole = n - n % LANES
     cdef double total
     for k in range(LANES):
         lane[k] = 0
     for i in range(n // LANES):
         for k in range(LANES):
-            lane[k] += value[i * LANES + k] * w[i * LANES + k]
+            lane[k] += <double>value[i * LANES + k] * w[i * LANES + k]
     total = folded(lane)
     for i in range(whole, n):
-        total += value[i] * w[i]
+        total += <double>value[i] * w[i]
     sums[0] += total
     sums[1] += row_sum(w, n)
 
+
+cdef void accumulate(const Array* a, const double* s, real* room) noexcept nogil:
+    add_weighted(<const double*>a[0].data, <const real*>a[1].data, <double*>a[2].data, a[0].shape[0])
+
 declare(kernels, "accumulate", accumulate[float], accumulate[double])
+
+
+cdef void accumulate_losses(const Array* a, const double* s, real* room) noexcept nogil:
+    add_weighted(<const real*>a[0].data, <const real*>a[1].data, <double*>a[2].data, a[0].shape[0])
+
+declare(kernels, "accumulate_losses", accumulate_losses[float], accumulate_losses[double])
 
 
 # ---------------------------------------------------------------------------------------------------------
@@ -80,51 +93,8 @@ cdef void binary_accuracy(const Array* a, const double* s, real* room) noexcept 
 declare(kernels, "binary_accuracy", binary_accuracy[float], binary_accuracy[double])
 
 
-cdef inline double squared(real y, real t, real unused) noexcept nogil:
-    return (<double>y - <double>t) * (<double>y - <double>t)
-
-
-cdef void squared_error(const Array* a, const double* s, real* room) noexcept nogil:
-    means(squared[real], a, <real>0)
-
-declare(kernels, "squared_error", squared_error[float], squared_error[double])
-
-
-cdef inline double absolute(real y, real t, real unused) noexcept nogil:
-    return vabs(<double>y - <double>t)
-
-
-cdef void absolute_error(const Array* a, const double* s, real* room) noexcept nogil:
-    means(absolute[real], a, <real>0)
-
-declare(kernels, "absolute_error", absolute_error[float], absolute_error[double])
-
-
 # ---------------------------------------------------------------------------------------------------------
 # Where the largest stands
-
-cdef inline Py_ssize_t argmax(const real* x, Py_ssize_t m) noexcept nogil:
-    """Where the first of the largest of x[0..m) stands, m >= 1; NaN counts as the largest."""
-    cdef Py_ssize_t k, best = 0
-    cdef bint odd = False, better
-    cdef real largest = x[0]
-    if m < LANES:  # without branches, which would be mispredicted
-        for k in range(1, m):
-            better = (x[k] > largest) | ((x[k] != x[k]) & (largest == largest))
-            best = k if better else best
-            largest = x[k] if better else largest
-        return best
-    for k in range(m):
-        odd |= x[k] != x[k]
-    if odd:
-        while x[best] == x[best]:
-            best += 1
-        return best
-    largest = row_max(x, m)
-    while x[best] < largest:
-        best += 1
-    return best
-
 
 cdef void categorical_accuracy(const Array* a, const double* s, real* room) noexcept nogil:
     cdef const real* y = <const real*>a[0].data
@@ -146,6 +116,53 @@ cdef void sparse_categorical_accuracy(const Array* a, const double* s, real* roo
         value[i] = argmax(y + i * m, m) == labels[i]
 
 declare(kernels, "sparse_categorical_accuracy", sparse_categorical_accuracy[float], sparse_categorical_accuracy[double])
+
+
+cdef inline double among(const real* y, Py_ssize_t right, Py_ssize_t m, double k) noexcept nogil:
+    """Whether fewer than k of y[0..m) exceed y[right]; NaN exceeds all."""
+    cdef Py_ssize_t j
+    cdef int above = 0
+    cdef real best = y[right]
+    for j in range(m):
+        above += not y[j] <= best
+    return above < k and above < m
+
+
+cdef void top_k_categorical_accuracy(const Array* a, const double* s, real* room) noexcept nogil:
+    cdef const real* y = <const real*>a[0].data
+    cdef const real* t = <const real*>a[1].data
+    cdef double* value = <double*>a[2].data
+    cdef Py_ssize_t i, m = a[0].shape[1]
+    for i in range(a[0].shape[0] if m else 0):
+        value[i] = among(y + i * m, argmax(t + i * m, m), m, s[0])
+
+declare(kernels, "top_k_categorical_accuracy", top_k_categorical_accuracy[float], top_k_categorical_accuracy[double])
+
+
+cdef void sparse_top_k_categorical_accuracy(const Array* a, const double* s, real* room) noexcept nogil:
+    cdef const real* y = <const real*>a[0].data
+    cdef const int64_t* labels = <const int64_t*>a[1].data
+    cdef double* value = <double*>a[2].data
+    cdef Py_ssize_t i, m = a[0].shape[1]
+    for i in range(a[0].shape[0]):
+        value[i] = among(y + i * m, labels[i], m, s[0]) if labels[i] >= 0 and labels[i] < m else 0
+
+declare(kernels, "sparse_top_k_categorical_accuracy", sparse_top_k_categorical_accuracy[float], sparse_top_k_categorical_accuracy[double])
+
+
+cdef void sparse_accuracy_of_sorted(const Array* a, const double* s, real* room) noexcept nogil:
+    cdef const real* y = <const real*>a[0].data
+    cdef const int64_t* labels = <const int64_t*>a[1].data
+    cdef double* value = <double*>a[2].data
+    cdef Py_ssize_t i, j, m = a[0].shape[1], first = <Py_ssize_t>vmin(s[0], <double>m)
+    cdef bint found
+    for i in range(a[0].shape[0]):
+        found = False
+        for j in range(i * m, i * m + first):
+            found |= y[j] == labels[i]
+        value[i] = found
+
+declare(kernels, "sparse_accuracy_of_sorted", sparse_accuracy_of_sorted[float], sparse_accuracy_of_sorted[double])
 
 
 # ---------------------------------------------------------------------------------------------------------
@@ -206,41 +223,3 @@ cdef void accumulate_r2(const Array* a, const double* s, real* room) noexcept no
         combine(y + j, t + j, w, moments + j, moments + m + j, moments + 2 * m + j, n, m, min(m - j, BLOCK), before, weight)
 
 declare(kernels, "accumulate_r2", accumulate_r2[float], accumulate_r2[double])
-
-
-cdef inline Py_ssize_t edges_below(const double* edges, Py_ssize_t count, double y) noexcept nogil:
-    """How many of the sorted edges lie below y, by halves and without branches."""
-    cdef Py_ssize_t below = 0, half
-    while count > 0:
-        half = count - count // 2
-        below += half if edges[below + half - 1] < y else 0
-        count -= half
-    return below
-
-
-cdef void accumulate_auc(const Array* a, const double* s, real* room) noexcept nogil:
-    cdef const real* y = <const real*>a[0].data
-    cdef const real* truth = <const real*>a[1].data
-    cdef const real* w = <const real*>a[2].data
-    cdef const double* edges = <const double*>a[3].data
-    cdef double* counts = <double*>a[4].data
-    cdef double* faults = <double*>a[5].data
-    cdef Py_ssize_t i, j, n = a[0].shape[0], m = a[0].shape[1], inner = a[3].shape[0] - 1
-    cdef double* row
-    for i in range(n if inner >= 0 else 0):
-        for j in range(i * m, i * m + m):
-            if y[j] < s[0] or y[j] > s[1]:
-                faults[1] += 1
-            if truth[j] == 1:
-                row = counts
-            elif truth[j] == 0:
-                row = counts + inner + 1
-            else:
-                faults[0] += 1
-                continue
-            if y[j] >= s[0] and y[j] <= s[1]:
-                row[edges_below(edges, inner, y[j])] += w[i]
-            elif y[j] != y[j]:
-                row[inner] = NAN
-
-declare(kernels, "accumulate_auc", accumulate_auc[float], accumulate_auc[double])

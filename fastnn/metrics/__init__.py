@@ -4,36 +4,39 @@ from __future__ import annotations
 
 from typing import Any
 
-from fastnn.metrics.accuracy import Accuracy, BinaryAccuracy, CategoricalAccuracy, SparseCategoricalAccuracy
-from fastnn.metrics.auc import AUC
-from fastnn.metrics.metric import Mean, MeanMetricWrapper, Metric, metrics
-from fastnn.metrics.regression import MeanAbsoluteError, MeanSquaredError, R2Score, RootMeanSquaredError
+from fastnn.losses import Loss, LossFunction
+from fastnn.losses.loss import losses
+from fastnn.metrics.accuracy import *
+from fastnn.metrics.auc import *
+from fastnn.metrics.confusion import *
+from fastnn.metrics.fbeta import *
+from fastnn.metrics.iou import *
+from fastnn.metrics.loss import *
+from fastnn.metrics.loss import MeanLoss, of_losses
+from fastnn.metrics.mean import *
+from fastnn.metrics.mean import MeanMetricWrapper
+from fastnn.metrics.metric import *
+from fastnn.metrics.metric import Metric, metrics
+from fastnn.metrics.precision import *
+from fastnn.metrics.regression import *
+from fastnn.metrics.thresholds import *
+from fastnn.metrics.top_k import *
 
-__all__ = [
-    "AUC",
-    "Accuracy",
-    "BinaryAccuracy",
-    "CategoricalAccuracy",
-    "Mean",
-    "MeanAbsoluteError",
-    "MeanMetricWrapper",
-    "MeanSquaredError",
-    "Metric",
-    "R2Score",
-    "RootMeanSquaredError",
-    "SparseCategoricalAccuracy",
-    "get",
-    "resolve",
-]
+_of_losses = {kind.__name__: kind for kind in of_losses()}
+globals().update(_of_losses)
+
+
+def __getattr__(name: str) -> type[MeanLoss]:  # tells type checkers of the metrics made of losses
+    raise AttributeError(f"fastnn.metrics has no {name!r}; it has {', '.join(sorted(metrics.members))}")
 
 
 def get(identifier: Any) -> Metric:
-    """A metric from a name, a class, a configuration, a metric (returned as it is) or a Python function.
+    """A metric from a name, a class, a configuration, a metric (returned as it is), a loss or a Python function.
 
     Parameters
     ----------
-    identifier : str, type, dict, Metric or callable
-        A name becomes the metric's name too: ``get("mse").name`` is ``"mse"``. A function
+    identifier : str, type, dict, Metric, Loss, LossFunction or callable
+        A name becomes the metric's name too: ``get("mse").name`` is ``"mse"``. Of a loss the mean is taken. A function
         ``f(y_true, y_pred)`` is averaged under its own name.
 
     Raises
@@ -43,30 +46,44 @@ def get(identifier: Any) -> Metric:
     TypeError
         For anything else.
     """
-    if callable(identifier) and not isinstance(identifier, (Metric, type)):
+    if callable(identifier) and not isinstance(identifier, (Metric, Loss, LossFunction, type)):
         return MeanMetricWrapper(identifier)
-    made = metrics.get(identifier)
-    if isinstance(identifier, str):
-        made.name = identifier
+    if not isinstance(identifier, str):
+        return MeanLoss(identifier) if isinstance(identifier, (Loss, LossFunction)) else metrics.get(identifier)
+    if identifier in losses.names() and identifier not in metrics.names():  # a loss that was registered later
+        return MeanLoss(identifier, identifier)
+    made = metrics.get(_FORMS[identifier][-1] if identifier in ("crossentropy", "ce") else identifier)
+    made.name = identifier
     return made
+
+
+_FORMS = {
+    **dict.fromkeys(("accuracy", "acc"), ("binary_accuracy", "sparse_categorical_accuracy", "categorical_accuracy")),
+    **dict.fromkeys(("crossentropy", "ce"), ("binary_crossentropy", "sparse_categorical_crossentropy", "categorical_crossentropy")),
+}
+"""What a short name means for one output, for integer labels, and for one-hot targets."""
 
 
 def resolve(identifier: Any, y_true_shape: tuple[int, ...], y_pred_shape: tuple[int, ...]) -> Metric:
     """The metric that ``compile(metrics=[identifier])`` means for these shapes, as Keras chooses it.
 
-    ``"accuracy"`` and ``"acc"`` are binary for one output, sparse for integer labels, categorical otherwise; the
-    metric keeps the name given. Everything else is :func:`get`'s.
+    ``"accuracy"``, ``"acc"``, ``"crossentropy"`` and ``"ce"`` are binary for one output, sparse for integer labels, categorical
+    otherwise; the metric keeps the name given. Everything else is :func:`get`'s.
 
     Parameters
     ----------
-    identifier : str, type, dict, Metric or callable
+    identifier : str, type, dict, Metric, Loss or callable
         As for :func:`get`.
     y_true_shape, y_pred_shape : tuple of int
         With the batch axis.
     """
-    if not isinstance(identifier, str) or identifier.lower() not in ("accuracy", "acc"):
+    if not isinstance(identifier, str) or identifier.lower() not in _FORMS:
         return get(identifier)
-    if y_pred_shape[-1] == 1:
-        return BinaryAccuracy(name=identifier)
-    sparse = len(y_true_shape) < len(y_pred_shape) or y_true_shape[-1] == 1
-    return (SparseCategoricalAccuracy if sparse else CategoricalAccuracy)(name=identifier)
+    binary, sparse, categorical = _FORMS[identifier.lower()]
+    labels = len(y_true_shape) < len(y_pred_shape) or y_true_shape[-1] == 1
+    made = get(binary if y_pred_shape[-1] == 1 else sparse if labels else categorical)
+    made.name = identifier
+    return made
+
+
+__all__ = ["MeanMetricWrapper", "Metric", *metrics.members, "get", "resolve"]

@@ -7,7 +7,11 @@ from typing import Any
 import numpy as np
 
 from fastnn.backend import op
-from fastnn.metrics.metric import Comparison, metrics
+from fastnn.configurable import snake_case
+from fastnn.metrics.mean import Comparison
+from fastnn.metrics.metric import Metric, metrics
+
+__all__ = ["Accuracy", "BinaryAccuracy", "CategoricalAccuracy", "SparseCategoricalAccuracy"]
 
 
 @op("y (n, m), t (n, m) -> value (n) float64", differentiable=False, split="n")
@@ -64,6 +68,32 @@ class BinaryAccuracy(Comparison):
         self.scalars = (float(threshold),)
 
 
+def one_hot_rows(metric: Metric, y_true: Any, y_pred: Any) -> tuple[np.ndarray, np.ndarray, int]:
+    """One-hot targets and predictions as matrices of one row a prediction, and how many samples they are."""
+    t, y = np.asarray(y_true), np.asarray(y_pred)
+    if t.shape != y.shape or t.ndim < 2:
+        hint = _instead(f"Sparse{type(metric).__name__}", "integer labels")
+        raise ValueError(f"{metric.name}: y_true must be one-hot of the shape of y_pred {y.shape}, got {t.shape}{hint}")
+    return t.reshape(-1, t.shape[-1]), y.reshape(-1, y.shape[-1]), len(y)
+
+
+def label_rows(metric: Metric, y_true: Any, y_pred: Any) -> tuple[np.ndarray, np.ndarray, int]:
+    """Integer labels as a vector, predictions as a matrix of one row a label, and how many samples they are."""
+    t, y = np.asarray(y_true), np.asarray(y_pred)
+    if t.ndim == y.ndim and t.shape[-1:] == (1,):
+        t = t[..., 0]
+    if y.ndim < 2 or t.shape != y.shape[:-1]:
+        hint = _instead(type(metric).__name__.removeprefix("Sparse"), "one-hot targets")
+        raise ValueError(
+            f"{metric.name}: y_true must hold one integer label a sample, {y.shape[:-1]} for y_pred {y.shape}, got {t.shape}{hint}"
+        )
+    return t.reshape(-1), y.reshape(-1, y.shape[-1]), len(y)
+
+
+def _instead(kind: str, targets: str) -> str:
+    return f"; use {snake_case(kind)} for {targets}" if kind in metrics.members else ""
+
+
 @op("y (n, m), t (n, m) -> value (n) float64", differentiable=False, split="n")
 def categorical_accuracy(y: np.ndarray, t: np.ndarray, value: np.ndarray) -> None:
     """1 where the largest output stands where the largest target does, else 0; of equals the first counts, and NaN is the largest."""
@@ -83,13 +113,7 @@ class CategoricalAccuracy(Comparison):
     direction = "max"
 
     def in_rows(self, y_true: Any, y_pred: Any) -> tuple[np.ndarray, np.ndarray, int]:
-        t, y = np.asarray(y_true), np.asarray(y_pred)
-        if t.shape != y.shape or t.ndim < 2:
-            raise ValueError(
-                f"{self.name}: y_true must be one-hot of the shape of y_pred {y.shape}, got {t.shape}; "
-                "use sparse_categorical_accuracy for integer labels"
-            )
-        return t.reshape(-1, t.shape[-1]), y.reshape(-1, y.shape[-1]), len(y)
+        return one_hot_rows(self, y_true, y_pred)
 
 
 @op("y (n, m), labels (n) int64 -> value (n) float64", differentiable=False, split="n")
@@ -111,12 +135,4 @@ class SparseCategoricalAccuracy(Comparison):
     direction = "max"
 
     def in_rows(self, y_true: Any, y_pred: Any) -> tuple[np.ndarray, np.ndarray, int]:
-        t, y = np.asarray(y_true), np.asarray(y_pred)
-        if t.ndim == y.ndim and t.shape[-1:] == (1,):
-            t = t[..., 0]
-        if y.ndim < 2 or t.shape != y.shape[:-1]:
-            raise ValueError(
-                f"{self.name}: y_true must hold one integer label a sample, {y.shape[:-1]} for y_pred {y.shape}, got {t.shape}; "
-                "use categorical_accuracy for one-hot targets"
-            )
-        return t.reshape(-1), y.reshape(-1, y.shape[-1]), len(y)
+        return label_rows(self, y_true, y_pred)

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
-from fastnn.backend import Op, op
 from fastnn.configurable import Catalogue, Configurable, snake_case
 from fastnn.memory import aligned_zeros
 from fastnn.program import Program
+
+__all__ = ["Metric", "OpMetric"]
 
 Weights = Any
 """One weight a sample, ``(n,)`` or ``(n, 1)``; None weighs every sample alike."""
@@ -44,6 +45,11 @@ class Metric(Configurable):
         if "update_state" in vars(cls) and "lower" not in vars(cls):  # the parent's ops would bypass it
             cls.lower = Metric.lower  # type: ignore[method-assign]
 
+    @property
+    def variables(self) -> list[np.ndarray]:
+        """The state: the arrays that batches add to."""
+        return [v for k, v in vars(self).items() if isinstance(v, np.ndarray) and not k.startswith("_")]
+
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Weights = None) -> None:
         """Take in a batch.
 
@@ -66,8 +72,16 @@ class Metric(Configurable):
         raise NotImplementedError
 
     def reset_state(self) -> None:
-        """Forget all batches. What a program's ops write to is set to zero in place."""
-        raise NotImplementedError
+        """Forget all batches: `variables` become zero in place, as programs stay bound to them."""
+        if not self.variables:
+            raise NotImplementedError(
+                f"{type(self).__name__} must define reset_state, or make arrays for its state before super().__init__()"
+            )
+        for state in self.variables:
+            state[...] = 0
+
+    def check_targets(self, y_true: np.ndarray) -> None:
+        """Raise ValueError where the metric isn't defined for targets; asked before training, where these are arrays."""
 
     def lower(self, program: Program, t: np.ndarray, y: np.ndarray, w: np.ndarray | None) -> bool:
         """Append the op calls that take in a batch as :meth:`update_state` does, where there are such ops.
@@ -98,6 +112,49 @@ class Metric(Configurable):
 metrics: Catalogue[Metric] = Catalogue("metric", Metric)
 
 
+class OpMetric(Metric):
+    """A metric whose ops take in a batch, called by hand as within a program: a subclass says which, by `calls`."""
+
+    def calls(self, t: np.ndarray, y: np.ndarray, w: np.ndarray) -> Iterator[tuple[Any, ...]]:
+        """Each op and its arguments, in order.
+
+        Parameters
+        ----------
+        t, y : ndarray
+            Targets and predictions as `in_rows` makes them, or as `takes` accepts them.
+        w : ndarray (n,)
+            A weight a row.
+        """
+        raise NotImplementedError
+
+    def in_rows(self, y_true: Any, y_pred: Any) -> tuple[np.ndarray, np.ndarray, int]:
+        """Targets and predictions as the ops take them, checked, and how many samples they are: each may have several rows."""
+        t, y = aligned(self, y_true, y_pred)
+        return by_sample(t), by_sample(y), len(y)
+
+    def takes(self, t: np.ndarray, y: np.ndarray) -> bool:
+        """Whether the ops can read a program's buffers of targets and predictions."""
+        return t.shape == y.shape
+
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Weights = None) -> None:
+        t, y, samples = self.in_rows(y_true, y_pred)
+        w = checked_weights(self, sample_weight, samples)
+        if y.size:
+            for op, *arguments in self.calls(t, y, self.row_weights(np.ones(samples) if w is None else w, len(y) // samples)):
+                op.reference(*arguments)
+
+    def row_weights(self, w: np.ndarray, rows: int) -> np.ndarray:
+        """A weight for each row, where every sample has so many."""
+        return np.repeat(w, rows)
+
+    def lower(self, program: Program, t: np.ndarray, y: np.ndarray, w: np.ndarray | None) -> bool:
+        if not self.takes(t, y):
+            return False
+        for op, *arguments in self.calls(t, y, ones(y) if w is None else w):
+            program.measure(op, *arguments)
+        return True
+
+
 def checked_weights(metric: Metric, sample_weight: Weights, samples: int) -> np.ndarray | None:
     """The weights as a float64 vector ``(n,)``, or None."""
     if sample_weight is None:
@@ -119,128 +176,13 @@ def aligned(metric: Metric, y_true: Any, y_pred: Any) -> tuple[np.ndarray, np.nd
     return t.reshape(longer), y.reshape(longer)
 
 
-@op("value (n) float64, w (n), sums (2) float64 -> sums (2) float64", differentiable=False)
-def accumulate(value: np.ndarray, w: np.ndarray, sums: np.ndarray) -> None:
-    """Add the weighted values of a batch's samples, and their weights, to those of the batches before."""
-    sums += np.sum(value * w), np.sum(w, dtype=np.float64)
-
-
-class RunningMean(Metric):
-    """The weighted mean of one value a sample; without data it is 0.
-
-    Attributes
-    ----------
-    sums : ndarray (2,)
-        The weighted values' sum, and the weights'.
-    """
-
-    def __init__(self, name: str | None = None):
-        self.sums = np.zeros(2)
-        super().__init__(name)
-
-    def reset_state(self) -> None:
-        self.sums[:] = 0
-
-    def result(self) -> float:
-        return float(self.sums[0] / self.sums[1]) if self.sums[1] else 0.0
-
-    def add(self, values: np.ndarray, sample_weight: Weights) -> None:
-        """Take in `values` ``(n, ...)``; what lies beyond the first axis is averaged within its sample."""
-        n = len(values)
-        w = checked_weights(self, sample_weight, n)
-        if values.size:
-            accumulate.reference(values.reshape(n, -1).mean(axis=1, dtype=np.float64), np.ones(n) if w is None else w, self.sums)
-
-
-class Comparison(RunningMean):
-    """The mean of what an op makes of each sample's targets and predictions.
-
-    Attributes
-    ----------
-    op : Op
-        ``y (n, m), t (n, m) -> value (n) float64``, or with ``labels (n) int64`` for t. Set by each subclass.
-    scalars : tuple of float
-        What the op takes after its arrays.
-    """
-
-    op: Op
-    scalars: tuple[float, ...] = ()
-
-    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Weights = None) -> None:
-        t, y, samples = self.in_rows(y_true, y_pred)
-        w = checked_weights(self, sample_weight, samples)
-        if y.size:
-            value = np.zeros(len(y))
-            self.op.reference(y, t, value, *self.scalars)
-            self.add(value.reshape(samples, -1), w)
-
-    def in_rows(self, y_true: Any, y_pred: Any) -> tuple[np.ndarray, np.ndarray, int]:
-        """Targets and predictions as the op takes them, and how many samples they are: each may have several rows."""
-        t, y = aligned(self, y_true, y_pred)
-        return by_sample(t), by_sample(y), len(y)
-
-    def lower(self, program: Program, t: np.ndarray, y: np.ndarray, w: np.ndarray | None) -> bool:
-        labels = self.op.arrays[1].dtype == "int64"
-        if (t.dtype == np.int64) != labels or t.shape != (y.shape[:1] if labels else y.shape):
-            return False
-        value = aligned_zeros(len(y), np.float64)
-        program.measure(self.op, y, t, value, *self.scalars)
-        program.measure(accumulate, value, weights_of(y, w), self.sums)
-        return True
-
-
 def by_sample(a: np.ndarray) -> np.ndarray:
     """A matrix ``(n, m)`` of one row a sample."""
     return a.reshape(len(a), math.prod(a.shape[1:]))
 
 
-def weights_of(y: np.ndarray, w: np.ndarray | None) -> np.ndarray:
-    """The buffer of sample weights, or one of ones."""
-    if w is None:
-        w = aligned_zeros(len(y), y.dtype)
-        w += 1
+def ones(y: np.ndarray) -> np.ndarray:
+    """A weight of 1 for each row."""
+    w = aligned_zeros(len(y), y.dtype)
+    w += 1
     return w
-
-
-@metrics.register()
-class Mean(RunningMean):
-    """The weighted mean of values, without predictions.
-
-    Parameters
-    ----------
-    name : str, default "mean"
-    """
-
-    def update_state(self, values: Any, sample_weight: Weights = None) -> None:  # type: ignore[override]
-        """Take in a number, or an array of one value (or row of values) a sample."""
-        self.add(np.atleast_1d(values), sample_weight)
-
-    def __call__(self, values: Any, sample_weight: Weights = None) -> float:  # type: ignore[override]
-        self.update_state(values, sample_weight)
-        return self.result()
-
-
-class MeanMetricWrapper(RunningMean):
-    """The mean of a Python function of targets and predictions.
-
-    Parameters
-    ----------
-    fn : callable
-        ``fn(y_true, y_pred)`` gives one value a sample, ``(n,)``, or one number for the batch, which then
-        counts for each of its samples.
-    name : str, optional
-        The function's name by default.
-    """
-
-    def __init__(self, fn: Callable[[Any, Any], Any], name: str | None = None):
-        if not callable(fn):
-            raise TypeError(f"MeanMetricWrapper: fn must be a function of y_true and y_pred, got {fn!r}")
-        super().__init__(name or getattr(fn, "__name__", snake_case(type(fn).__name__)))
-        self.fn = fn
-
-    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Weights = None) -> None:
-        n = len(y_pred)
-        values = np.asarray(self.fn(y_true, y_pred))
-        if values.ndim and len(values) != n:
-            raise ValueError(f"{self.name}: the function must give one value a sample, ({n},), or a number, got shape {values.shape}")
-        self.add(values if values.ndim else np.full(n, values), sample_weight)

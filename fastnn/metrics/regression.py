@@ -1,64 +1,33 @@
-"""How far predictions are from targets."""
+"""Scores of real-valued predictions beyond the means of losses."""
 
 from __future__ import annotations
 
 import math
 import warnings
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
+from fastnn import losses
 from fastnn.backend import op
-from fastnn.metrics.metric import Comparison, Metric, Weights, aligned, by_sample, checked_weights, metrics, weights_of
-from fastnn.program import Program
+from fastnn.metrics.loss import MeanLoss
+from fastnn.metrics.metric import OpMetric, metrics
 
-
-@op("y (n, m), t (n, m) -> value (n) float64", differentiable=False, split="n")
-def squared_error(y: np.ndarray, t: np.ndarray, value: np.ndarray) -> None:
-    """The mean of a sample's squared differences."""
-    value[:] = np.mean(np.square(np.subtract(y, t, dtype=np.float64)), axis=1)
-
-
-@metrics.register("mse", "MSE")
-class MeanSquaredError(Comparison):
-    """The mean of squared differences.
-
-    Parameters
-    ----------
-    name : str, default "mean_squared_error"
-    """
-
-    op = squared_error
-    direction = "min"
-
-
-@op("y (n, m), t (n, m) -> value (n) float64", differentiable=False, split="n")
-def absolute_error(y: np.ndarray, t: np.ndarray, value: np.ndarray) -> None:
-    """The mean of a sample's absolute differences."""
-    value[:] = np.mean(np.abs(np.subtract(y, t, dtype=np.float64)), axis=1)
-
-
-@metrics.register("mae", "MAE")
-class MeanAbsoluteError(Comparison):
-    """The mean of absolute differences.
-
-    Parameters
-    ----------
-    name : str, default "mean_absolute_error"
-    """
-
-    op = absolute_error
-    direction = "min"
+__all__ = ["R2Score", "RootMeanSquaredError"]
 
 
 @metrics.register("rmse", "RMSE")
-class RootMeanSquaredError(MeanSquaredError):
+class RootMeanSquaredError(MeanLoss):
     """The square root of the mean of squared differences.
 
     Parameters
     ----------
     name : str, default "root_mean_squared_error"
     """
+
+    def __init__(self, name: str | None = "root_mean_squared_error"):
+        super().__init__(losses.MeanSquaredError(), name)
 
     def result(self) -> float:
         return math.sqrt(super().result())
@@ -89,7 +58,7 @@ def accumulate_r2(y: np.ndarray, t: np.ndarray, w: np.ndarray, counts: np.ndarra
 
 
 @metrics.register("r2", "R2")
-class R2Score(Metric):
+class R2Score(OpMetric):
     """The share of the targets' variance that predictions explain: ``1 - residual / total``.
 
     The targets' sum of squares is combined from batch to batch around their running mean (:func:`accumulate_r2`), so that a large
@@ -123,10 +92,6 @@ class R2Score(Metric):
         self.counts, self.moments = np.zeros(2), np.zeros((3, 0))
         super().__init__(name)
 
-    def reset_state(self) -> None:
-        self.counts[:] = 0
-        self.moments[:] = 0
-
     def _begin(self, outputs: int) -> None:
         """Make room for so many outputs, where there was data of another number or none."""
         if self.moments.shape[1] != outputs:
@@ -134,18 +99,9 @@ class R2Score(Metric):
                 raise ValueError(f"{self.name}: earlier batches had {self.moments.shape[1]} outputs, this one has {outputs}")
             self.moments = np.zeros((3, outputs))
 
-    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Weights = None) -> None:
-        t, y = (by_sample(a) for a in aligned(self, y_true, y_pred))
-        w = checked_weights(self, sample_weight, len(y))
+    def calls(self, t: np.ndarray, y: np.ndarray, w: np.ndarray) -> Iterator[tuple[Any, ...]]:
         self._begin(y.shape[1])
-        accumulate_r2.reference(y, t, np.ones(len(y)) if w is None else w, self.counts, self.moments)
-
-    def lower(self, program: Program, t: np.ndarray, y: np.ndarray, w: np.ndarray | None) -> bool:
-        if t.shape != y.shape:
-            return False
-        self._begin(y.shape[1])
-        program.measure(accumulate_r2, y, t, weights_of(y, w), self.counts, self.moments)
-        return True
+        yield accumulate_r2, y, t, w, self.counts, self.moments
 
     def result(self) -> Any:
         if not self.counts[1]:

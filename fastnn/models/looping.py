@@ -197,7 +197,8 @@ class Looper(Runner):
         return results
 
     def _check_scores(self, scores: Scores, data: Data) -> None:
-        """Make loss and metrics sure of their data, by a sample."""
+        """Make loss and metrics sure of their data, by a sample, and of all targets."""
         self.loss.batch_scale(len(data))
         if not scores.suit(data.y_true.shape[1:], self.output_shape[1:]) and scores.prepare(data, self.predict(data.x[:1])):
             self._programs.clear()
+        scores.check(data)

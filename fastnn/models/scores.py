@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import warnings
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -40,6 +42,7 @@ class Scores:
         self._metrics: list[Any] = []
         self._shapes: tuple[Any, Any] | None = None
         self._python: list[tuple[Any, bool]] = []
+        self._judging = False
         self.sums, self.batch = np.zeros(2), np.zeros(1)
 
     def _distinct_names(self) -> list[str]:
@@ -67,7 +70,7 @@ class Scores:
     def fresh(self) -> Scores:
         """Other scores of the same metrics."""
         other = copy.deepcopy(self)
-        other._metrics, other._shapes, other._python = [], None, []
+        other._metrics, other._shapes, other._python, other._judging = [], None, [], False
         other.reset()
         return other
 
@@ -106,9 +109,28 @@ class Scores:
         probe = self.fresh()
         probe.resolve(*shapes)
         probe._python = [(metric, weighted) for metric, (_, weighted) in zip(probe._metrics, probe.given, strict=True)]
-        probe.update(data, np.arange(1), outputs[:1])
+        with self._alone():
+            probe.update(data, np.arange(1), outputs[:1])
         self.resolve(*shapes)
         return True
+
+    def check(self, data: Data) -> None:
+        """Raise ValueError where a metric isn't defined for the targets; the metrics have been made."""
+        for metric in self._metrics:
+            metric.check_targets(data.y_true)
+
+    @contextlib.contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Refuse a metric that lets the model evaluate itself, which would ask the metric again."""
+        if self._judging:
+            raise RuntimeError(
+                f"one of the metrics {self.names} evaluates or trains the model that it judges: it may call predict, or another model"
+            )
+        self._judging = True
+        try:
+            yield
+        finally:
+            self._judging = False
 
     @property
     def in_python(self) -> bool:
@@ -119,8 +141,9 @@ class Scores:
         """Let the metrics written in Python compare one batch's outputs with the targets of `rows`."""
         y_true = data.y_true[rows]
         weights = None if data.weights is None else data.weights[rows]
-        for metric, weighted in self._python:
-            metric.update_state(y_true, outputs, weights if weighted else None)
+        with self._alone():
+            for metric, weighted in self._python:
+                metric.update_state(y_true, outputs, weights if weighted else None)
 
     def results(self) -> dict[str, Any]:
         """``"loss"`` and the metrics by name."""
