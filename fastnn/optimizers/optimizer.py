@@ -314,9 +314,8 @@ class Optimizer(Configurable):
         return made
 
     def _constraints(self, arena: Arena) -> list[Update]:
-        constrained = [(p, p.constraint) for p in arena.parameters if p.constraint]
-        calls = [call for parameter, constraint in constrained for call in constraint.calls(parameter)]
-        return [Update(op, arrays, dict(zip(op.scalars, scalars, strict=True))) for op, arrays, scalars in calls]
+        calls = [call for p in arena.parameters if p.constraint for call in p.constraint.calls(p.value)]
+        return [Update(op, given[: len(op.arrays)], dict(zip(op.scalars, given[len(op.arrays) :], strict=True))) for op, given in calls]
 
     # -------------------------------------------------------------------------------------------------- stepping
 
