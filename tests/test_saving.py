@@ -11,6 +11,7 @@ import pytest
 from helpers import BACKENDS, CLASSES, FEATURES, SCHEDULES, assert_same_weights, bits, classifier, labels, model_of, regressor, samples
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from metric_cases import make as make_metric
 
 import fastnn
 from fastnn import activations, initializers, layers, losses, metrics, optimizers
@@ -124,8 +125,9 @@ def test_every_loss(path, name):
 
 @pytest.mark.parametrize("name", sorted(metrics.metrics.members))
 def test_every_metric(path, name):
-    model = regressor(metrics=[name], weighted_metrics=[metrics.metrics.members[name](name="object")])
-    assert saved(model, path).metrics_names == ["loss", name, "object"]
+    one = make_metric(name)
+    model = regressor(metrics=[one], weighted_metrics=[make_metric(name, name="object")])
+    assert saved(model, path).metrics_names == ["loss", one.name, "object"]
 
 
 def test_functions_as_metrics_are_left_out_with_a_warning(path):

@@ -78,7 +78,7 @@ def one_hot_rows(metric: Metric, y_true: Any, y_pred: Any) -> tuple[np.ndarray, 
 
 
 def label_rows(metric: Metric, y_true: Any, y_pred: Any) -> tuple[np.ndarray, np.ndarray, int]:
-    """Integer labels as a vector, predictions as a matrix of one row a label, and how many samples they are."""
+    """Labels as a vector of integers (-1 where one isn't whole), predictions with a row a label, and how many samples they are."""
     t, y = np.asarray(y_true), np.asarray(y_pred)
     if t.ndim == y.ndim and t.shape[-1:] == (1,):
         t = t[..., 0]
@@ -87,7 +87,8 @@ def label_rows(metric: Metric, y_true: Any, y_pred: Any) -> tuple[np.ndarray, np
         raise ValueError(
             f"{metric.name}: y_true must hold one integer label a sample, {y.shape[:-1]} for y_pred {y.shape}, got {t.shape}{hint}"
         )
-    return t.reshape(-1), y.reshape(-1, y.shape[-1]), len(y)
+    whole = np.where(np.isfinite(t) & (t == np.floor(t)), t, -1).astype(np.int64)
+    return whole.reshape(-1), y.reshape(-1, y.shape[-1]), len(y)
 
 
 def _instead(kind: str, targets: str) -> str:

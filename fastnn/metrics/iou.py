@@ -67,17 +67,23 @@ class IoU(OpMetric):
         super().__init__(name)
 
     def in_rows(self, y_true: Any, y_pred: Any) -> tuple[np.ndarray, np.ndarray, int]:
-        given = ((np.asarray(y_true), self.sparse_y_true), (np.asarray(y_pred), self.sparse_y_pred))
-        t, y = (a if numbers and a.ndim != 1 else a[..., None] if numbers else a for a, numbers in given)
-        counts = [a.size if numbers else a.size // max(a.shape[-1], 1) for a, (_, numbers) in zip((t, y), given, strict=True)]
-        if min(t.ndim, y.ndim) < 2 or len(t) != len(y) or counts[0] != counts[1]:
-            raise ValueError(f"{self.name}: y_true and y_pred must hold as many classes, got shapes {t.shape} and {y.shape}")
-        t, y = (a.reshape(-1, 1 if numbers else a.shape[-1]) for a, (_, numbers) in zip((t, y), given, strict=True))
-        return t, y, len(given[1][0])
+        t, y = np.asarray(y_true), np.asarray(y_pred)
+        fit = self._shape(t, self.sparse_y_true), self._shape(y, self.sparse_y_pred)
+        if fit[0] != fit[1] or None in fit:
+            forms = ["class numbers" if sparse else f"{self.num_classes} columns" for sparse in (self.sparse_y_true, self.sparse_y_pred)]
+            raise ValueError(f"{self.name}: y_true of {forms[0]} and y_pred of {forms[1]} don't fit shapes {t.shape} and {y.shape}")
+        t, y = (a.reshape(-1, 1 if s else self.num_classes) for a, s in ((t, self.sparse_y_true), (y, self.sparse_y_pred)))
+        return t, y, fit[1][0]  # type: ignore[index]
+
+    def _shape(self, a: np.ndarray, sparse: bool) -> tuple[int, ...] | None:
+        """The shape of the class numbers in `a`, which a last axis of 1 doesn't change; None where there are none."""
+        if a.ndim and sparse:
+            return a.shape[:-1] if a.ndim > 1 and a.shape[-1] == 1 else a.shape
+        return a.shape[:-1] if a.ndim > 1 and a.shape[-1] == self.num_classes else None
 
     def takes(self, t: np.ndarray, y: np.ndarray) -> bool:
-        width = [1 if a.ndim == 1 or not numbers else a.shape[1] for a, numbers in ((t, self.sparse_y_true), (y, self.sparse_y_pred))]
-        return width[0] == width[1] and (self.sparse_y_true or t.ndim == 2)
+        shape = self._shape(t, self.sparse_y_true)
+        return shape is not None and shape == self._shape(y, self.sparse_y_pred)
 
     def calls(self, t: np.ndarray, y: np.ndarray, w: np.ndarray) -> Iterator[tuple[Any, ...]]:
         truth, *make_truth = self.classes(t, self.sparse_y_true)
