@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from fastnn.backend import Op, op
 from fastnn.configurable import Catalogue, Configurable
+
+if TYPE_CHECKING:
+    from fastnn.parameters import Parameter
 
 __all__ = ["Constraint", "MaxNorm", "MinMaxNorm", "NonNeg", "UnitNorm", "constraints", "get"]
 
@@ -23,15 +26,19 @@ EPSILON = 1e-7
 class Constraint(Configurable):
     """What an array of parameters is brought to after each update.
 
-    To write one, define `__call__`, which returns the new array.
+    To write one, define `__call__`, which returns the new array; or `on`, if it has ops of its own.
     """
 
     def __call__(self, w: Any) -> np.ndarray:
         """`w` as the constraint wants it, a new array."""
         raise NotImplementedError(f"{type(self).__name__} must define __call__(w), which returns the constrained array")
 
-    def calls(self, w: np.ndarray) -> Iterator[Bound]:
-        """The op calls that bring `w` in place to what it must be."""
+    def calls(self, parameter: Parameter) -> Iterator[Bound]:
+        """The op calls that bring a parameter, where it is now, to what it must be."""
+        return self.on(parameter.value)
+
+    def on(self, w: np.ndarray) -> Iterator[Bound]:
+        """The op calls that do it to `w`."""
 
         def constrain(w: np.ndarray) -> None:
             w[...] = self(w)
@@ -45,7 +52,7 @@ class OpConstraint(Constraint):
     def __call__(self, w: Any) -> np.ndarray:
         given = np.asarray(w)
         made = np.array(given, given.dtype if given.dtype.kind == "f" else np.float64, order="C")
-        for constrain, arguments in self.calls(made):
+        for constrain, arguments in self.on(made):
             constrain(*arguments)
         return made
 
@@ -64,7 +71,7 @@ def hold_non_negative(w: np.ndarray) -> None:
 class NonNeg(OpConstraint):
     """No entry below 0."""
 
-    def calls(self, w: np.ndarray) -> Iterator[Bound]:
+    def on(self, w: np.ndarray) -> Iterator[Bound]:
         yield hold_non_negative, (w.reshape(-1),)
 
 
@@ -104,7 +111,7 @@ class NormConstraint(OpConstraint):
     axis: int | list[int]
     bounds: tuple[float, float, float]
 
-    def calls(self, w: np.ndarray) -> Iterator[Bound]:
+    def on(self, w: np.ndarray) -> Iterator[Bound]:
         given = self.axis if isinstance(self.axis, list) else [self.axis]
         if any(not -w.ndim <= axis < w.ndim for axis in given):
             raise ValueError(f"{self!r}: a parameter of shape {w.shape} has no axis {given}; use axis=0")
@@ -160,7 +167,11 @@ class MinMaxNorm(NormConstraint):
     """
 
     def __init__(self, min_value: float = 0.0, max_value: float = 1.0, rate: float = 1.0, axis: int | list[int] = 0):
-        self.min_value, self.max_value, self.rate = _number(min_value, "min_value"), _number(max_value, "max_value"), _number(rate, "rate", 1)
+        self.min_value, self.max_value, self.rate = (
+            _number(min_value, "min_value"),
+            _number(max_value, "max_value"),
+            _number(rate, "rate", 1),
+        )
         if self.min_value > self.max_value:
             raise ValueError(f"min_value must not exceed max_value, got {min_value!r} and {max_value!r}")
         self.axis = _checked_axis(axis)

@@ -18,3 +18,13 @@ def aligned_zeros(shape: int | tuple[int, ...], dtype: object) -> np.ndarray:
     raw = np.zeros(size + ALIGNMENT, np.uint8)
     start = -raw.ctypes.data % ALIGNMENT
     return raw[start : start + size].view(dtype).reshape(shape)
+
+
+def span(array: np.ndarray) -> tuple[int, int]:
+    """The addresses an array lies between."""
+    start = array.__array_interface__["data"][0]
+    if array.size == 0:
+        return start, start
+    low = sum(min(0, (n - 1) * step) for n, step in zip(array.shape, array.strides, strict=True))
+    high = sum(max(0, (n - 1) * step) for n, step in zip(array.shape, array.strides, strict=True))
+    return start + low, start + high + array.itemsize

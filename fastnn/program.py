@@ -5,12 +5,15 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from fastnn.backend import Argument, Op
-from fastnn.memory import aligned_zeros
+from fastnn.memory import aligned_zeros, span
+
+if TYPE_CHECKING:
+    from fastnn.regularizers import Regularizer
 
 
 @dataclass(eq=False)
@@ -123,12 +126,22 @@ class Program:
         The batch's samples.
     columns : int
         Of the table of scalars that change from step to step.
+    kept : list of ndarray
+        What elementwise ops mustn't overwrite though they run in place, because others read it later.
+    losses, shares : ndarray of shape (batch_size,)
+        Each sample's loss, times its weight; and one over the number of samples in the batch.
+    penalty_calls : list of Call
+        Penalties on what layers put out that have no place among the backward calls.
     """
 
     def __init__(self, batch_size: int, dtype: str, training: bool, step: np.ndarray, in_place: bool = False):
         self.batch_size, self.dtype, self.training, self.step, self.in_place = batch_size, dtype, training, step, in_place
         self.source: Tensor | None = None
         self.columns = 0
+        self.kept: list[np.ndarray] = []
+        self.losses, self.shares = aligned_zeros(batch_size, dtype), aligned_zeros(batch_size, dtype)
+        self.penalized = False
+        self.penalty_calls: list[Call] = []
         self.index, self.count = np.zeros(batch_size, np.int64), np.full(1, float(batch_size))
         self.load_calls: list[Call] = []
         self.forward_calls: list[Call] = []
@@ -153,7 +166,8 @@ class Program:
 
     def successor(self, x: Tensor) -> Tensor:
         """The output of an elementwise op, whose backward overwrites the output's gradient with the input's."""
-        if self.in_place and not (self.source and np.may_share_memory(x.value, self.source.value)):
+        kept = [*self.kept, self.source.value] if self.source else self.kept
+        if self.in_place and not any(np.may_share_memory(x.value, each) for each in kept):
             return Tensor(x.value)
         return self.tensor(*x.features) if x.grad is None else Tensor(aligned_zeros(x.value.shape, self.dtype), x.grad)
 
@@ -186,6 +200,36 @@ class Program:
         """Append a call of the optimizer's, with the next columns of the table for itself."""
         self.finish_calls.append(Call(op, list(arguments), self.columns))
         self.columns += 1 + len(op.scalars)
+
+    def penalize(self, regularizer: Regularizer, y: Tensor) -> Tensor:
+        """Add a regularizer's penalty of what a layer puts out, the mean over the batch, to the loss, and its gradient to the output's.
+
+        Returns
+        -------
+        Tensor
+            The output for the layers that follow, whose gradient must pass here.
+        """
+        value = y.value.reshape(self.batch_size, -1)
+        backward = self.training and y.grad is not None
+        gradient = y.grad.reshape(value.shape) if backward else np.zeros_like(value)  # type: ignore[union-attr]
+        op, arguments = regularizer.activity(value, self.shares, gradient, self.losses)
+        (self.backward_calls if backward else self.penalty_calls).append(Call(op, list(arguments)))
+        self.penalized = True
+        return Tensor(y.value, y.grad)
+
+    def prune(self, live: Iterable[np.ndarray]) -> None:
+        """Take out the backward calls whose results nobody reads: neither the calls that finish a step nor those for the arrays `live`.
+
+        So nothing is computed for frozen layers, nor for the inputs of the first layer that is trained.
+        """
+        read = [span(array) for array in live] + [span(v) for call in self.finish_calls for a, v in call.arrays if a.read]
+        kept = []
+        for call in self.backward_calls:  # from the one that runs last
+            written = [span(v) for a, v in call.arrays if a.written]
+            if any(a < d and c < b for a, b in written for c, d in read):
+                kept.append(call)
+                read += [span(v) for a, v in call.arrays if a.read]
+        self.backward_calls = kept
 
     def drop(self, call: Call | None) -> None:
         """Take a backward call out again."""

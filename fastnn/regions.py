@@ -20,6 +20,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from fastnn.memory import span
 from fastnn.program import Call, Program
 
 SHARED_WORK = 1 << 20
@@ -57,19 +58,9 @@ class Memory(NamedTuple):
         return 0 < self.step == other.step and last - first <= self.step
 
 
-def _span(array: np.ndarray) -> tuple[int, int]:
-    """The addresses an array lies between."""
-    start = array.__array_interface__["data"][0]
-    if array.size == 0:
-        return start, start
-    low = sum(min(0, (n - 1) * step) for n, step in zip(array.shape, array.strides, strict=True))
-    high = sum(max(0, (n - 1) * step) for n, step in zip(array.shape, array.strides, strict=True))
-    return start + low, start + high + array.itemsize
-
-
 def _memory(array: np.ndarray, samples: int) -> Memory:
     """Where an array lies whose first axis counts `samples`, several entries each, or doesn't where that is 0."""
-    start, end = _span(array)
+    start, end = span(array)
     if samples == 0 or array.size == 0 or min(array.strides) < 0 or len(array) % samples:
         return Memory(start, end)
     if samples == 1:  # nothing is cut
@@ -77,7 +68,7 @@ def _memory(array: np.ndarray, samples: int) -> Memory:
     if array.flags.c_contiguous:
         return Memory(start, end, array.nbytes // samples, array.nbytes // samples)
     each = len(array) // samples
-    return Memory(start, end, array.strides[0] * each, _span(array[:each])[1] - start)
+    return Memory(start, end, array.strides[0] * each, span(array[:each])[1] - start)
 
 
 @dataclass(eq=False)

@@ -12,7 +12,7 @@ from fastnn.backend import Op, op
 from fastnn.configurable import Catalogue, Configurable
 from fastnn.memory import aligned_zeros
 
-__all__ = ["L1", "L2", "L1L2", "OrthogonalRegularizer", "Regularizer", "get", "l1_l2", "regularizers"]
+__all__ = ["L1", "L1L2", "L2", "OrthogonalRegularizer", "Regularizer", "get", "l1_l2", "regularizers"]
 
 Bound = tuple[Op, tuple[Any, ...]]
 """An op and its arguments."""

@@ -165,3 +165,27 @@ cdef void batch_norm_inference(const Array* a, const double* s, real* room) noex
 
 
 declare(kernels, "batch_norm_inference", batch_norm_inference[float], batch_norm_inference[double], ROWS)
+
+
+cdef void differentiate_by_moving(const Array* a, const double* s, Py_ssize_t start, Py_ssize_t m, real* room) noexcept nogil:
+    """`batch_norm_inference_backward` of one band; dx may be dy."""
+    cdef const real* dy = <real*>a[0].data + start
+    cdef const real* gamma = <real*>a[1].data + start
+    cdef const real* moving_variance = <real*>a[2].data + start
+    cdef real* dx = <real*>a[3].data + start
+    cdef Py_ssize_t n = a[0].shape[0], dy_row = a[0].stride[0], dx_row = a[3].stride[0], i, j
+    cdef double epsilon = s[0]
+    cdef real[COLUMNS] scale
+    for j in range(m):
+        scale[j] = <real>(gamma[j] / sqrt(moving_variance[j] + epsilon))
+    for i in range(n):
+        for j in range(m):
+            dx[i * dx_row + j] = dy[i * dy_row + j] * scale[j]
+
+
+cdef void batch_norm_inference_backward(const Array* a, const double* s, real* room) noexcept nogil:
+    in_bands[real](differentiate_by_moving[real], a, s, room)
+
+
+declare(
+    kernels, "batch_norm_inference_backward", batch_norm_inference_backward[float], batch_norm_inference_backward[double], ROWS)

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 import fastnn
-from fastnn import layers
+from fastnn import initializers, layers, regularizers
 from fastnn.backend import registry
+from fastnn.layers.layer import layers as layer_catalogue
 from fastnn.optimizers import schedules
 
 BACKENDS = ["numpy", *(["compiled"] if any(op.compiled for op in registry.values()) else [])]
@@ -35,6 +36,34 @@ SCHEDULES = {
     "Warmup": lambda: schedules.Warmup(schedules.CosineDecay(0.1, 50), 20, 0.01),
 }
 """One of each schedule, no argument of which is its default."""
+
+
+LAYER_OPTIONS = {
+    "Activation": {"activation": "tanh"},
+    "ActivityRegularization": {"l1": 0.1},
+    "BatchNormalization": {"momentum": 0.8, "epsilon": 1e-2, "gamma_regularizer": "l1"},
+    "Dense": {
+        "units": 5,
+        "activation": "relu",
+        "kernel_regularizer": regularizers.L1L2(0.1, 0.2),
+        "kernel_initializer": initializers.HeNormal(seed=4),
+        "kernel_constraint": "max_norm",
+    },
+    "Dropout": {"rate": 0.4, "seed": 3},
+    "InputLayer": {"shape": (4,)},
+    "Parallel": lambda: {"branches": [[], [layers.Dense(3, name="inner"), layers.BatchNormalization(name="norm")]]},
+    "Residual": lambda: {"layers": [layers.Dense(4, activation="tanh", name="inner")]},
+}
+"""What layers are made with in tests that go through all of them, where they need something."""
+
+
+def any_layer(name):
+    """A layer of the catalogue, for samples of 4 features."""
+    options = LAYER_OPTIONS.get(name, {})
+    return layer_catalogue.members[name](**(options() if callable(options) else options))
+
+
+EVERY_LAYER = pytest.mark.parametrize("name", sorted(name for name in layer_catalogue.members))
 
 
 def samples(n=SAMPLES, *features, seed=0):

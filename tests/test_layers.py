@@ -4,26 +4,16 @@ import json
 
 import numpy as np
 import pytest
-from helpers import BACKENDS, compiled_only, samples
+from helpers import BACKENDS, EVERY_LAYER, any_layer, compiled_only, samples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import fastnn
-from fastnn import activations, initializers, layers, regularizers
+from fastnn import activations, initializers, layers
 from fastnn.backend import Argument, registry
 from fastnn.layers.layer import layers as catalogue
 from fastnn.program import Program, Tensor
 from fastnn.samples import arguments as sample_arguments
-
-MAKE = {
-    "Activation": lambda: layers.Activation("tanh"),
-    "BatchNormalization": lambda: layers.BatchNormalization(momentum=0.8, epsilon=1e-2, gamma_regularizer="l1"),
-    "Dense": lambda: layers.Dense(5, activation="relu", kernel_regularizer=regularizers.L1L2(0.1, 0.2), bias_initializer="ones"),
-    "Dropout": lambda: layers.Dropout(0.4, seed=3),
-    "Flatten": layers.Flatten,
-    "InputLayer": lambda: fastnn.Input((4,)),
-}
-every_layer = pytest.mark.parametrize("name", sorted(catalogue.members))
 
 
 @pytest.fixture(params=BACKENDS, autouse=True)
@@ -32,27 +22,27 @@ def backend(request):
         yield request.param
 
 
-@every_layer
+@EVERY_LAYER
 def test_config_round_trip(name):
-    layer = MAKE[name]()
+    layer = any_layer(name)
     data = json.loads(json.dumps(layer.serialized()))
     again = layers.get(data)
     assert type(again) is type(layer) and again.serialized() == layer.serialized()
     assert again.name == layer.name
 
 
-@every_layer
+@EVERY_LAYER
 @pytest.mark.parametrize("training", [False, True])
 def test_output_has_the_shape_that_was_announced(name, training):
-    layer, x = MAKE[name](), samples(6)
+    layer, x = any_layer(name), samples(6)
     assert layer(x, training=training).shape == (6, *layer.compute_output_shape((None, 4))[1:])
     assert layer.built and layer(x).dtype == fastnn.config.floatx()
 
 
-@every_layer
+@EVERY_LAYER
 def test_an_input_of_three_axes_is_rows_of_its_last(name):
     x = samples(5, 3, 4)
-    layer = layers.InputLayer((3, 4)) if name == "InputLayer" else MAKE[name]()
+    layer = layers.InputLayer((3, 4)) if name == "InputLayer" else any_layer(name)
     if name == "Flatten":
         np.testing.assert_array_equal(layer(x), x.reshape(5, 12).astype(np.float32))
         return
@@ -63,9 +53,9 @@ def test_an_input_of_three_axes_is_rows_of_its_last(name):
     np.testing.assert_allclose(whole, rows(x.reshape(15, 4)).reshape(whole.shape), rtol=1e-6)
 
 
-@every_layer
+@EVERY_LAYER
 def test_once_built_only_its_shape_fits(name):
-    layer = MAKE[name]()
+    layer = any_layer(name)
     layer.build((None, 4))
     weights = layer.weights
     layer.build((None, 4))
@@ -74,9 +64,9 @@ def test_once_built_only_its_shape_fits(name):
         layer.build((None, 5))
 
 
-@every_layer
+@EVERY_LAYER
 def test_weights_round_trip_and_count(name):
-    layer = MAKE[name]()
+    layer = any_layer(name)
     layer.build((None, 4), "float64")
     changed = [w + 1 for w in layer.get_weights()]
     layer.set_weights(changed)

@@ -4,10 +4,11 @@ import math
 
 import numpy as np
 import pytest
+from helpers import model_of, samples
 
-from fastnn import backend, regularizers
+from fastnn import backend, layers, regularizers
 from fastnn.backend import registry
-from fastnn.regularizers import L1, L1L2, L2, l1_l2_penalty
+from fastnn.regularizers import L1, L1L2, L2, OrthogonalRegularizer, Regularizer, l1_l2_penalty
 
 compiled_only = pytest.mark.skipif(l1_l2_penalty.compiled is None, reason="the compiled kernels are not built")
 
@@ -69,7 +70,8 @@ def test_configuration(member):
     regularizer = member(0.25)
     again = regularizers.get({"class_name": member.__name__, "config": regularizer.get_config()})
     assert type(again) is member
-    assert (again.l1, again.l2) == (regularizer.l1, regularizer.l2)
+    assert again.get_config() == regularizer.get_config()
+    assert 0.25 in again.get_config().values()
 
 
 @pytest.mark.parametrize("bad", [-0.1, math.nan, math.inf, "0.1", True])
@@ -83,3 +85,135 @@ def test_bad_factors(bad):
 def test_wrong_sizes_are_named():
     with pytest.raises(ValueError, match="l1_l2_penalty: g has"):
         registry["l1_l2_penalty"].compiled(np.ones(3), np.ones(2), np.zeros(1), 0.1, 0.1)
+
+
+# --------------------------------------------------------------------------------------------------- orthogonality
+
+
+def mean_cosine(x):
+    """The definition: the mean of |cos| over all pairs of rows."""
+    unit = [row / math.sqrt(math.fsum(row**2)) for row in x]
+    return np.mean([abs(float(a @ b)) for i, a in enumerate(unit) for b in unit[:i]])
+
+
+@pytest.mark.parametrize("mode", ["rows", "columns"])
+def test_the_orthogonal_penalty_is_the_mean_cosine(mode, each_backend):
+    x = samples(5, 7)
+    assert OrthogonalRegularizer(0.3, mode)(x) == pytest.approx(0.3 * mean_cosine(x if mode == "rows" else x.T), rel=1e-12)
+    assert OrthogonalRegularizer(0.3, mode)(np.eye(4)) == 0
+
+
+@pytest.mark.parametrize("shape", [(5, 7), (4, 2), (1, 3), (3, 1)], ids=str)
+@pytest.mark.parametrize("mode", ["rows", "columns"])
+def test_its_gradient_is_the_difference_quotient(mode, shape, each_backend):
+    regularizer, p = OrthogonalRegularizer(0.3, mode), samples(*shape)
+    g, value = np.zeros(shape), np.zeros(1)
+    for op, arguments in regularizer.calls(p, g, value):
+        op(*arguments)
+    assert value[0] == pytest.approx(regularizer(p), rel=1e-12)
+    for i in np.ndindex(shape):
+        h = np.zeros(shape)
+        h[i] = 1e-6
+        assert g[i] == pytest.approx((regularizer(p + h) - regularizer(p - h)) / 2e-6, rel=1e-6, abs=1e-9)
+
+
+def test_a_zero_row_has_a_finite_penalty(each_backend):
+    p, g = np.zeros((3, 2)), np.zeros((3, 2))
+    for op, arguments in OrthogonalRegularizer(1.0).calls(p, g, np.zeros(1)):
+        op(*arguments)
+    np.testing.assert_array_equal(g, 0)
+
+
+def test_orthogonal_refuses():
+    with pytest.raises(ValueError, match="mode must be 'rows' or 'columns', got 'both'"):
+        OrthogonalRegularizer(mode="both")
+    with pytest.raises(ValueError, match=r"needs a matrix such as a kernel, got an array of shape \(3,\)"):
+        OrthogonalRegularizer()(np.ones(3))
+
+
+# ------------------------------------------------------------------------------------------------------ in a model
+
+
+class Cubes(Regularizer):
+    """One written in Python."""
+
+    def __call__(self, x):
+        return float(np.abs(np.asarray(x) ** 3).sum())
+
+    def gradient(self, x):
+        return 3 * x * np.abs(x)
+
+
+EVERY = [*(member() for member in regularizers.regularizers.members.values()), OrthogonalRegularizer(0.1, "columns"), Cubes()]
+
+
+@pytest.mark.parametrize("regularizer", EVERY, ids=str)
+def test_penalties_count_in_loss_and_gradient(regularizer, each_backend):
+    """One step of plain descent on a loss that is 0: what is left is the penalty's gradient."""
+    model = model_of(lambda: layers.Dense(3, kernel_regularizer=regularizer, name="dense"), optimizer="sgd", loss="mse")
+    kernel, x = model.get_weights()[0], samples()
+    g = np.zeros_like(kernel)
+    for op, arguments in regularizer.calls(kernel, g, np.zeros(1)):
+        op(*arguments)
+    y = model.predict(x)
+    assert model.evaluate(x, y, verbose=0) == pytest.approx(regularizer(kernel), rel=1e-12)
+    assert model.train_on_batch(x, y) == pytest.approx(regularizer(kernel), rel=1e-12)
+    np.testing.assert_allclose(model.get_weights()[0], kernel - 0.01 * g, rtol=1e-10, atol=1e-14)
+
+
+def penalised(where, **compiled):
+    activity = L1L2(0.03, 0.02)
+    hidden = [lambda: layers.Dense(5, activation="tanh", activity_regularizer=activity)]
+    if where == "layer":
+        hidden = [lambda: layers.Dense(5, activation="tanh"), lambda: layers.ActivityRegularization(0.03, 0.02)]
+    return model_of(*hidden, lambda: layers.Dense(2), lambda: layers.Activation("sigmoid"), optimizer="sgd", loss="mse", **compiled)
+
+
+@pytest.mark.parametrize("where", ["argument", "layer"])
+def test_activities_are_penalised_by_the_batch_s_mean(where, each_backend):
+    model, x = penalised(where), samples(9)
+    hidden, y = model.layers[0](x), np.zeros((9, 2))
+    expected = np.mean(model.predict(x) ** 2) + (0.03 * np.abs(hidden).sum() + 0.02 * np.square(hidden).sum()) / 9
+    assert model.evaluate(x, y, verbose=0) == pytest.approx(expected, rel=1e-12)
+    assert model.train_on_batch(x, y) == pytest.approx(expected, rel=1e-12)
+
+
+@pytest.mark.parametrize("where", ["argument", "layer"])
+def test_the_gradient_of_activities_matches_differences(where, each_backend):
+    model, x, y = penalised(where), samples(9), np.zeros((9, 2))
+    start = model.get_weights()
+
+    def loss(weights):
+        model.set_weights(weights)
+        return model.evaluate(x, y, verbose=0)
+
+    numeric = np.zeros_like(start[0])
+    for i in np.ndindex(numeric.shape):
+        for sign in 1, -1:
+            moved = [w.copy() for w in start]
+            moved[0][i] += sign * 1e-6
+            numeric[i] += sign * loss(moved) / 2e-6
+    model.set_weights(start)
+    model.train_on_batch(x, y)
+    np.testing.assert_allclose((start[0] - model.get_weights()[0]) / 0.01, numeric, rtol=1e-6, atol=1e-9)
+
+
+def test_activities_of_the_last_layer_and_smaller_batches(each_backend):
+    """The loss doesn't fuse with an activation that is penalised; the last batch of 23 in tens divides by its 3 samples."""
+    model = model_of(
+        lambda: layers.Dense(3, activation="softmax", activity_regularizer="l2"), optimizer="sgd", loss="categorical_crossentropy"
+    )
+    x, y = samples(), np.eye(3)[np.arange(23) % 3]
+    p = model.predict(x)
+    expected = -np.log(p[y == 1]).mean() + 0.01 * np.square(p).sum() / 23
+    assert model.evaluate(x, y, batch_size=10, verbose=0) == pytest.approx(expected, rel=1e-12)
+    before = model.get_weights()[1]
+    model.fit(x, y, batch_size=10, epochs=1, verbose=0)
+    assert not np.array_equal(before, model.get_weights()[1])
+
+
+def test_activities_take_sums_over_samples_only():
+    with pytest.raises(ValueError, match="penalises arrays of parameters"):
+        model_of(lambda: layers.Dense(3, activity_regularizer="orthogonal"), optimizer="sgd", loss="mse").train_on_batch(
+            samples(), np.zeros((23, 3))
+        )

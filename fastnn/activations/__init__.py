@@ -6,12 +6,12 @@ place: ``a`` may be ``z``, and ``dz`` may be ``da``; a backward op wants the val
 public name is an :class:`Activation`, called on any array as in Keras.
 """
 
-from fastnn.activations.activation import *  # noqa: F403
+from fastnn.activations.activation import *
 from fastnn.activations.activation import activations
-from fastnn.activations.gated import *  # noqa: F403
-from fastnn.activations.piecewise import *  # noqa: F403
-from fastnn.activations.rowwise import *  # noqa: F403
-from fastnn.activations.saturating import *  # noqa: F403
-from fastnn.activations.smooth import *  # noqa: F403
+from fastnn.activations.gated import *
+from fastnn.activations.piecewise import *
+from fastnn.activations.rowwise import *
+from fastnn.activations.saturating import *
+from fastnn.activations.smooth import *
 
-__all__ = ["Activation", "activations", "get", "serialize", *activations.members]  # noqa: F405
+__all__ = ["Activation", "activations", "get", "serialize", *activations.members]

@@ -2,7 +2,6 @@
 
 Values are drawn in float64 and then rounded, so that one seed gives the same weights in both dtypes.
 """
-# ruff: noqa: F403
 
 from types import ModuleType
 

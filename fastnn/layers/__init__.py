@@ -1,13 +1,15 @@
 """Layers, with Keras' names and arguments."""
 
-from fastnn.layers.activation import Activation
-from fastnn.layers.batch_normalization import BatchNormalization
-from fastnn.layers.dense import Dense
-from fastnn.layers.dropout import Dropout
-from fastnn.layers.flatten import Flatten
-from fastnn.layers.input import Input, InputLayer
-from fastnn.layers.layer import Layer, layers
+from fastnn.layers.activation import *
+from fastnn.layers.activity_regularization import *
+from fastnn.layers.batch_normalization import *
+from fastnn.layers.dense import *
+from fastnn.layers.dropout import *
+from fastnn.layers.flatten import *
+from fastnn.layers.input import *
+from fastnn.layers.layer import *
+from fastnn.layers.parallel import *
 
 get = layers.get
 
-__all__ = ["Activation", "BatchNormalization", "Dense", "Dropout", "Flatten", "Input", "InputLayer", "Layer", "get"]
+__all__ = sorted({"Input", "Layer", "get", *layers.members})

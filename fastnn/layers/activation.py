@@ -8,6 +8,8 @@ from fastnn import activations
 from fastnn.layers.layer import Layer, Shape, layers
 from fastnn.program import Program, Tensor
 
+__all__ = ["Activation", "lower_activation"]
+
 
 def lower_activation(activation: activations.Activation, program: Program, z: Tensor) -> Tensor:
     """Append `activation` of `z`; the identity has no ops and costs nothing."""

@@ -6,11 +6,13 @@ from typing import Any
 
 import numpy as np
 
-from fastnn import initializers, regularizers
+from fastnn import constraints, initializers, regularizers
 from fastnn.backend import op
 from fastnn.layers.layer import Layer, layers
 from fastnn.memory import aligned_zeros
 from fastnn.program import Program, Tensor
+
+__all__ = ["BatchNormalization"]
 
 
 @op(
@@ -45,11 +47,17 @@ def batch_norm_backward(x, gamma, mean, rstd, dy, dx, dgamma, dbeta):
     dx[...] = gamma * rstd * (dy - (dbeta + h * dgamma) / len(x))
 
 
-@op("x (n, m), gamma (m), beta (m), moving_mean (m), moving_variance (m) -> y (n, m)", differentiable=False, split="m")
+@op("x (n, m), gamma (m), beta (m), moving_mean (m), moving_variance (m) -> y (n, m)", split="n")
 def batch_norm_inference(x, gamma, beta, moving_mean, moving_variance, y, epsilon):
     """``y = gamma (x - moving_mean) / sqrt(moving_variance + epsilon) + beta``."""
     scale = gamma / np.sqrt(moving_variance + epsilon)
     y[...] = (x - moving_mean) * scale + beta
+
+
+@op("dy (n, m), gamma (m), moving_variance (m) -> dx (n, m)", differentiable=False, split="m")
+def batch_norm_inference_backward(dy, gamma, moving_variance, dx, epsilon):
+    """The gradient of a frozen layer, whose moments are fixed; `dx` may be `dy`."""
+    dx[...] = dy * (gamma / np.sqrt(moving_variance + epsilon))
 
 
 @layers.register()
@@ -67,9 +75,10 @@ class BatchNormalization(Layer):
     center, scale : bool
         Whether to learn an offset `beta`, a factor `gamma`.
     beta_initializer, gamma_initializer, moving_mean_initializer, moving_variance_initializer : str or Initializer
-    beta_regularizer, gamma_regularizer : str or L1L2, optional
-    name : str, optional
-    input_shape : tuple of int, optional
+    beta_regularizer, gamma_regularizer : str or Regularizer, optional
+    beta_constraint, gamma_constraint : str or Constraint, optional
+    **options
+        `name`, `input_shape` and `trainable`, as for any :class:`Layer`.
 
     Raises
     ------
@@ -78,7 +87,7 @@ class BatchNormalization(Layer):
 
     Notes
     -----
-    The running variance is the biased one, as in Keras.
+    The running variance is the biased one, as in Keras. Frozen, the layer uses the running averages in training too.
     """
 
     def __init__(
@@ -94,10 +103,11 @@ class BatchNormalization(Layer):
         moving_variance_initializer: Any = "ones",
         beta_regularizer: Any = None,
         gamma_regularizer: Any = None,
-        name: str | None = None,
-        input_shape: tuple[int, ...] | None = None,
+        beta_constraint: Any = None,
+        gamma_constraint: Any = None,
+        **options: Any,
     ):
-        super().__init__(name, input_shape)
+        super().__init__(**options)
         if axis != -1:
             raise ValueError(f"layer {self.name!r}: axis must be -1, the last, got {axis!r}")
         if not isinstance(momentum, (int, float, np.number)) or not 0 <= momentum <= 1:
@@ -112,14 +122,16 @@ class BatchNormalization(Layer):
         self.moving_variance_initializer = initializers.get(moving_variance_initializer)
         self.beta_regularizer = regularizers.get(beta_regularizer)
         self.gamma_regularizer = regularizers.get(gamma_regularizer)
+        self.beta_constraint = constraints.get(beta_constraint)
+        self.gamma_constraint = constraints.get(gamma_constraint)
         self.gamma = self.beta = None
 
     def make_parameters(self, features: tuple[int, ...]) -> None:
         shape = features[-1:]
         if self.scale:
-            self.gamma = self.add_weight(shape, self.gamma_initializer, "gamma", self.gamma_regularizer)
+            self.gamma = self.add_weight(shape, self.gamma_initializer, "gamma", self.gamma_regularizer, True, self.gamma_constraint)
         if self.center:
-            self.beta = self.add_weight(shape, self.beta_initializer, "beta", self.beta_regularizer)
+            self.beta = self.add_weight(shape, self.beta_initializer, "beta", self.beta_regularizer, True, self.beta_constraint)
         self.moving_mean = self.add_weight(shape, self.moving_mean_initializer, "moving_mean", trainable=False)
         self.moving_variance = self.add_weight(shape, self.moving_variance_initializer, "moving_variance", trainable=False)
 
@@ -131,9 +143,10 @@ class BatchNormalization(Layer):
         gamma, dgamma = (self.gamma.value, self.gamma.grad) if self.gamma else (one, unused)
         beta, dbeta = (self.beta.value, self.beta.grad) if self.beta else (zero, unused_too)
         moving = self.moving_mean.value, self.moving_variance.value
-        if program.training:
+        if program.training and self.trainable:
             program.forward(batch_norm, xr.value, gamma, beta, *moving, yr.value, mean, rstd, self.momentum, self.epsilon)
+            program.backward(batch_norm_backward, xr.value, gamma, mean, rstd, yr.grad, yr.grad, dgamma, dbeta)
         else:
             program.forward(batch_norm_inference, xr.value, gamma, beta, *moving, yr.value, self.epsilon)
-        program.backward(batch_norm_backward, xr.value, gamma, mean, rstd, yr.grad, yr.grad, dgamma, dbeta)
+            program.backward(batch_norm_inference_backward, yr.grad, gamma, moving[1], yr.grad, self.epsilon)
         return y

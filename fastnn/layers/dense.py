@@ -6,12 +6,14 @@ from typing import Any
 
 import numpy as np
 
-from fastnn import activations, initializers, regularizers
+from fastnn import activations, constraints, initializers, regularizers
 from fastnn.backend import op
 from fastnn.layers.activation import activated_shape, lower_activation
 from fastnn.layers.layer import Layer, Shape, layers
 from fastnn.memory import aligned_zeros
 from fastnn.program import Program, Tensor
+
+__all__ = ["Dense"]
 
 
 @op("x (n, k), w (k, m), b (m) -> z (n, m)", split="n")
@@ -51,9 +53,11 @@ class Dense(Layer):
         Linear by default.
     use_bias : bool
     kernel_initializer, bias_initializer : str or Initializer
-    kernel_regularizer, bias_regularizer : str or L1L2, optional
-    name : str, optional
-    input_shape : tuple of int, optional
+    kernel_regularizer, bias_regularizer, activity_regularizer : str or Regularizer, optional
+        Penalties on the parameters, and on what the layer puts out: the mean over the batch.
+    kernel_constraint, bias_constraint : str or Constraint, optional
+    **options
+        `name`, `input_shape` and `trainable`, as for any :class:`Layer`.
 
     Attributes
     ----------
@@ -75,10 +79,12 @@ class Dense(Layer):
         bias_initializer: Any = "zeros",
         kernel_regularizer: Any = None,
         bias_regularizer: Any = None,
-        name: str | None = None,
-        input_shape: tuple[int, ...] | None = None,
+        activity_regularizer: Any = None,
+        kernel_constraint: Any = None,
+        bias_constraint: Any = None,
+        **options: Any,
     ):
-        super().__init__(name, input_shape)
+        super().__init__(**options)
         if isinstance(units, bool) or not isinstance(units, (int, np.integer)) or units <= 0:
             raise ValueError(f"layer {self.name!r}: units must be a positive integer, got {units!r}")
         self.units = int(units)
@@ -89,14 +95,18 @@ class Dense(Layer):
         self.bias_initializer = initializers.get(bias_initializer)
         self.kernel_regularizer = regularizers.get(kernel_regularizer)
         self.bias_regularizer = regularizers.get(bias_regularizer)
+        self.activity_regularizer = regularizers.get(activity_regularizer)
+        self.kernel_constraint = constraints.get(kernel_constraint)
+        self.bias_constraint = constraints.get(bias_constraint)
         self.bias = None
 
     def make_parameters(self, features: tuple[int, ...]) -> None:
         if not features:
             raise ValueError(f"layer {self.name!r} expects samples with at least one axis, got scalars; reshape x to (n, 1)")
-        self.kernel = self.add_weight((features[-1], self.units), self.kernel_initializer, "kernel", self.kernel_regularizer)
+        shape = features[-1], self.units
+        self.kernel = self.add_weight(shape, self.kernel_initializer, "kernel", self.kernel_regularizer, constraint=self.kernel_constraint)
         if self.use_bias:
-            self.bias = self.add_weight((self.units,), self.bias_initializer, "bias", self.bias_regularizer)
+            self.bias = self.add_weight(shape[1:], self.bias_initializer, "bias", self.bias_regularizer, constraint=self.bias_constraint)
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         return activated_shape(self, self.activation, (*input_shape[:-1], self.units))
@@ -110,4 +120,5 @@ class Dense(Layer):
             program.backward(dense_backward_bias, zr.grad, self.bias.grad)
         if x.grad is not None:
             program.backward(dense_backward_input, zr.grad, w.value, xr.grad)
-        return lower_activation(self.activation, program, z)
+        a = lower_activation(self.activation, program, z)
+        return a if self.activity_regularizer is None else program.penalize(self.activity_regularizer, a)

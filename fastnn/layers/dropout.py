@@ -14,6 +14,8 @@ from fastnn.backend import op
 from fastnn.layers.layer import Layer, layers
 from fastnn.program import Program, Tensor
 
+__all__ = ["Dropout"]
+
 
 def _mix(h: np.ndarray) -> np.ndarray:
     """A 32-bit integer hash of low bias (C. Wellons, hash-prospector: multipliers 21f0aaad and d35a2d97)."""

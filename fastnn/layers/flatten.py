@@ -7,6 +7,8 @@ import math
 from fastnn.layers.layer import Layer, Shape, layers
 from fastnn.program import Program, Tensor
 
+__all__ = ["Flatten"]
+
 
 @layers.register()
 class Flatten(Layer):

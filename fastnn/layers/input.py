@@ -7,6 +7,8 @@ from typing import Any
 from fastnn.layers.layer import Layer, layers
 from fastnn.program import Program, Tensor
 
+__all__ = ["Input", "InputLayer"]
+
 
 @layers.register()
 class InputLayer(Layer):

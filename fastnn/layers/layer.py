@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
 import itertools
 from collections import defaultdict
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -12,9 +14,12 @@ from fastnn import initializers
 from fastnn.arrays import as_samples
 from fastnn.config import standardize_dtype
 from fastnn.configurable import Catalogue, Configurable, snake_case
+from fastnn.constraints import Constraint
 from fastnn.parameters import Parameter
 from fastnn.program import Program, Tensor
-from fastnn.regularizers import L1L2
+from fastnn.regularizers import Regularizer
+
+__all__ = ["Layer", "layers"]
 
 Shape = tuple[int | None, ...]
 
@@ -39,23 +44,54 @@ class Layer(Configurable):
         Made from the class name when left out.
     input_shape : tuple of int, optional
         Shape of one sample; lets the first layer of a model stand without an ``Input``.
+    trainable : bool
+        Whether training changes the parameters.
 
     Attributes
     ----------
+    parameters : list of Parameter
+        Its own, without those of layers inside.
+    branches : list of list of Layer
+        The layers inside a composite one: lists of layers that follow one another.
     loaded : dict of str to ndarray
-        Numbers from a file that take the place of the initializers' when the layer is built.
+        Numbers from a file that take the place of the initializers' when the layer is built, by ``"kernel"`` or, of a layer inside,
+        ``"dense/kernel"``.
     """
 
-    def __init__(self, name: str | None = None, input_shape: tuple[int, ...] | None = None):
+    def __init__(self, name: str | None = None, input_shape: tuple[int, ...] | None = None, trainable: bool = True):
         if name is not None and (not isinstance(name, str) or not name or "/" in name or not name.isprintable()):
             raise ValueError(f"a layer's name must be non-empty, printable and without '/', as files name weights by it, got {name!r}")
         self.name = name or automatic_name(snake_case(type(self).__name__))
         self.input_shape = None if input_shape is None else check_shape(input_shape, f"layer {self.name!r}")
         self.parameters: list[Parameter] = []
+        self.branches: list[list[Layer]] = []
         self.built_shape: tuple[int, ...] | None = None
         self.dtype = ""
         self.loaded: dict[str, np.ndarray] = {}
+        self._trainable = bool(trainable)
         self._calls = 0
+
+    def __init_subclass__(cls) -> None:
+        """Show the arguments that a subclass passes on as ``**options`` in its signature, and so in its configuration."""
+        super().__init_subclass__()
+        own = dict(list(inspect.signature(cls.__init__).parameters.items())[1:])
+        if own.pop("options", None) is not None:
+            shared = inspect.signature(Layer.__init__).parameters
+            own.update({k: p.replace(kind=p.KEYWORD_ONLY) for k, p in shared.items() if k not in own and k != "self"})
+        cls.__signature__ = inspect.Signature(list(own.values()))  # type: ignore[attr-defined]
+
+    def get_config(self) -> dict[str, Any]:
+        """The constructor's arguments, and whether the layer is trainable."""
+        return {**super().get_config(), "trainable": self.trainable}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Any:
+        """Build the layer again from what :meth:`get_config` returned."""
+        made = cls(**{key: value for key, value in config.items() if key != "trainable"})
+        made._trainable = bool(config.get("trainable", True))  # of layers inside, each has its own
+        return made
+
+    # ---------------------------------------------------------------------------------------------- building
 
     @property
     def built(self) -> bool:
@@ -79,14 +115,27 @@ class Layer(Configurable):
             raise ValueError(f"layer {self.name!r} was built in {self.dtype}, the model is {dtype}")
         if not self.built:
             self.dtype = standardize_dtype(dtype)
+            for child in self.children:
+                child.load(self.loaded)
             self.make_parameters(features)
             self.built_shape = features
+
+    def load(self, weights: Mapping[str, np.ndarray]) -> None:
+        """Keep those of `weights` for :meth:`build` whose names begin with this layer's name and a slash."""
+        start = f"{self.name}/"
+        self.loaded = {name.removeprefix(start): value for name, value in weights.items() if name.startswith(start)}
 
     def make_parameters(self, features: tuple[int, ...]) -> None:
         """Create the parameters for samples of shape `features` by :meth:`add_weight`; nothing by default."""
 
     def add_weight(
-        self, shape: tuple[int, ...], initializer: Any, name: str, regularizer: L1L2 | None = None, trainable: bool = True
+        self,
+        shape: tuple[int, ...],
+        initializer: Any,
+        name: str,
+        regularizer: Regularizer | None = None,
+        trainable: bool = True,
+        constraint: Constraint | None = None,
     ) -> Parameter:
         """A new parameter of this layer.
 
@@ -95,15 +144,16 @@ class Layer(Configurable):
         shape : tuple of int
         initializer : str or Initializer
         name : str
-        regularizer : L1L2, optional
+        regularizer : Regularizer, optional
         trainable : bool
+        constraint : Constraint, optional
         """
         value = self.loaded.pop(name, None)
         if value is None:
             value = initializers.get(initializer).beside([p.shape for p in self.parameters])(shape, self.dtype)
         if value.shape != shape:
             raise ValueError(f"layer {self.name!r}: {name} has shape {value.shape}, expected {shape}")
-        self.parameters.append(Parameter(name, np.ascontiguousarray(value, self.dtype), regularizer, trainable))
+        self.parameters.append(Parameter(name, np.ascontiguousarray(value, self.dtype), regularizer, trainable, constraint))
         self.parameters[-1].path = f"{self.name}/{name}"
         return self.parameters[-1]
 
@@ -111,9 +161,17 @@ class Layer(Configurable):
         """The output's shape, batch axis first, for an input's; the same by default."""
         return tuple(input_shape)
 
+    # ----------------------------------------------------------------------------------------------- running
+
     def lower(self, program: Program, x: Tensor) -> Tensor:
         """Append this layer's op calls to `program` and return what it outputs."""
         raise NotImplementedError(f"{type(self).__name__} must define lower(program, x)")
+
+    def check_samples(self, x: np.ndarray) -> None:
+        """Raise a ValueError for samples that the layer can't take as a model's first, category codes out of range for instance."""
+        for branch in self.branches:
+            for first in branch[:1]:
+                first.check_samples(x)
 
     def __call__(self, x: Any, training: bool = False) -> np.ndarray:
         """The layer's output for a batch of its own, building the layer when that has not happened.
@@ -125,8 +183,9 @@ class Layer(Configurable):
             Whether dropout and batch statistics are in use.
         """
         given = as_samples(x, self.built_shape, self.dtype or standardize_dtype())
+        self.check_samples(given)
         self.build((None, *given.shape[1:]), str(given.dtype))
-        for parameter in self.trainable_weights if training else ():
+        for parameter in self.weights if training else ():
             parameter.need_grad()
         self._calls += training  # each draws its own dropout mask
         program = Program(len(given), self.dtype, training, np.full(1, self._calls, np.uint64))
@@ -136,28 +195,59 @@ class Layer(Configurable):
         program.run_forward()
         return output.value
 
+    # -------------------------------------------------------------------------------------------- parameters
+
+    @property
+    def children(self) -> list[Layer]:
+        """The layers right inside this one."""
+        return [layer for branch in self.branches for layer in branch]
+
     @property
     def trainable(self) -> bool:
-        """Always True: layers can't be frozen yet, and trying to raises a ValueError."""
-        return True
+        """Whether training changes the parameters, and those of the layers inside when it is set.
+
+        Set it before the model is compiled; what a training then needs is made anew, the optimizer's memory too. The parameters of a
+        frozen layer are listed as non-trainable, its regularizers are off, nothing is computed for them, and batch normalization uses its
+        running averages in training too.
+        """
+        return self._trainable
 
     @trainable.setter
     def trainable(self, value: bool) -> None:
-        if not value:
-            raise ValueError(f"layer {self.name!r} can't be frozen yet; to keep it, train a model of the other layers on its outputs")
+        self._trainable = bool(value)
+        for child in self.children:
+            child.trainable = value
+        Parameter.moves += 1  # programs are bound to what is trained
+
+    def named_weights(self) -> Iterator[tuple[str, Parameter]]:
+        """Each parameter with its path: ``"dense/kernel"``, ``"residual/dense/kernel"``.
+
+        Own ones come first, and of these those that are made to be trained.
+        """
+        for parameter in sorted(self.parameters, key=lambda p: not p.trainable):
+            yield f"{self.name}/{parameter.name}", parameter
+        for child in self.children:
+            for path, parameter in child.named_weights():
+                yield f"{self.name}/{path}", parameter
 
     @property
     def weights(self) -> list[Parameter]:
-        """All parameters, trained ones first."""
-        return self.trainable_weights + self.non_trainable_weights
+        """All parameters, those made to be trained first; then those of the layers inside."""
+        return [parameter for _, parameter in self.named_weights()]
 
     @property
     def trainable_weights(self) -> list[Parameter]:
-        return [p for p in self.parameters if p.trainable]
+        """Those that training changes: none of a frozen layer."""
+        if not self.trainable:
+            return []
+        own = [p for p in self.parameters if p.trainable]
+        return own + [p for child in self.children for p in child.trainable_weights]
 
     @property
     def non_trainable_weights(self) -> list[Parameter]:
-        return [p for p in self.parameters if not p.trainable]
+        """All others."""
+        trained = {id(p) for p in self.trainable_weights}
+        return [p for p in self.weights if id(p) not in trained]
 
     def get_weights(self) -> list[np.ndarray]:
         """Copies of the parameters' numbers."""
@@ -175,7 +265,7 @@ class Layer(Configurable):
 
     def count_params(self) -> int:
         """The number of numbers in the parameters."""
-        return sum(p.value.size for p in self.parameters)
+        return sum(p.value.size for p in self.weights)
 
 
 layers: Catalogue[Layer] = Catalogue("layer", Layer)

@@ -69,12 +69,13 @@ class Lowered:
             targets = aligned_zeros(y.shape, program.dtype)
             self._gather("y", gather, np.zeros((0, y.shape[1]), y.dtype), targets)
         w, weights = self._weights(loss, weighted)
-        losses, gradient = aligned_zeros(size, program.dtype), aligned_zeros(y.shape, program.dtype) if output.grad is None else output.grad
-        program.measure(op, y, targets, w, losses, gradient, *scalars)
+        gradient = aligned_zeros(y.shape, program.dtype) if output.grad is None else output.grad
+        program.measure(op, y, targets, w, program.losses, gradient, *scalars)
         penalty = aligned_zeros(1, program.dtype)
         self._add_penalties(layers, penalty)
-        program.finish(accumulate_loss, losses, penalty, scores.sums, scores.batch)
+        program.finish(accumulate_loss, program.losses, penalty, scores.sums, scores.batch)
         scores.lower(program, targets, self.output, weights)
+        program.prune(p.grad for layer in layers for p in layer.trainable_weights if p.grad is not None)
 
     def _gather(self, name: str, op: Any, nothing: np.ndarray, buffer: np.ndarray) -> None:
         self._sources[name] = self.program.load(op, nothing, self.program.index, buffer)
@@ -108,6 +109,9 @@ class Lowered:
 
     def _add_penalties(self, layers: Iterable[Layer], penalty: np.ndarray) -> None:
         """Append the regularizers of all layers: to the loss, and in training to the gradients."""
+        if self.program.penalized:
+            self.program.load(share_equally, self.program.count, self.program.shares)
+        self.program.finish_calls += self.program.penalty_calls
         for parameter in (p for layer in layers for p in layer.trainable_weights if p.regularizer):
             g = parameter.grad if self.program.training else np.empty_like(parameter.value)
             for op, arguments in parameter.regularizer.calls(parameter.value, g, penalty):

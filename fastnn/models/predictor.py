@@ -201,13 +201,14 @@ def frozen(layers: Iterable[Layer]) -> list[Layer]:
             _fold(before, layer)
         else:
             kept.append(copy.deepcopy(layer))
+            kept[-1].branches = [frozen(branch) for branch in layer.branches]
     _align(kept)
     return kept
 
 
 def _align(layers: Iterable[Layer]) -> None:
     """Move each parameter to the start of a cache line, for full-width loads."""
-    parameters = [parameter for layer in layers for parameter in layer.parameters]
+    parameters = [parameter for layer in layers for parameter in layer.weights]
     for parameter in parameters:
         given, parameter.grad = parameter.value, None
         parameter.value = aligned_zeros(given.shape, given.dtype)

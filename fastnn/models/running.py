@@ -164,6 +164,9 @@ class Runner(Stack):
         """The flat vector of the trainable parameters, made when a layer was added, or taken over by another model."""
         if self._arena is None or not self._arena.holds(self.trainable_weights):
             self._arena = Arena(self.trainable_weights, self.dtype)
+        for parameter in self.weights:  # those of frozen layers are lowered like any other before their calls are left out
+            if parameter.trainable:
+                parameter.need_grad()
         return self._arena
 
     def __getstate__(self) -> dict[str, Any]:

@@ -157,7 +157,7 @@ def _rebuild(description: dict[str, Any], arrays: dict[str, np.ndarray]) -> Sequ
 
 
 def _named(model: Sequential) -> Iterator[tuple[str, Parameter]]:
-    return ((f"{layer.name}/{p.name}", p) for layer in model.layers for p in layer.weights)
+    return (named for layer in model.layers for named in layer.named_weights())
 
 
 def _weights(model: Sequential) -> dict[str, np.ndarray]:

@@ -103,8 +103,7 @@ class Sequential(Trainer):
         """
         made = [layers.get(layer) for layer in config["layers"]]
         for layer in made:
-            names = [name for name in weights or () if name.rpartition("/")[0] == layer.name]
-            layer.loaded = {name.rpartition("/")[2]: weights[name] for name in names}
+            layer.load(weights or {})
         model = cls(made, name=config.get("name"), dtype=config.get("dtype"))
         if config.get("build_input_shape") and not model.built:
             model.build(tuple(config["build_input_shape"]))

@@ -65,6 +65,9 @@ class Stack:
             raise TypeError(f"model {self.name!r}: expected a layer such as Dense(10), got {layer!r}")
         if any(layer.name == other.name for other in self._layers):
             raise ValueError(f"model {self.name!r} already has a layer named {layer.name!r}; names must differ")
+        known = {id(inner) for outer in self._layers for inner in _all_inside(outer)}
+        if twice := [inner for inner in _all_inside(layer) if id(inner) in known]:
+            raise ValueError(f"model {self.name!r} already has layer {twice[0].name!r}; a layer can stand in one place only")
         if isinstance(layer, InputLayer) and self._layers:
             raise ValueError(f"model {self.name!r}: Input must come first, and once")
         self._layers.append(layer)
@@ -84,7 +87,7 @@ class Stack:
         return self._layers.pop()
 
     def get_layer(self, name: str | None = None, index: int | None = None) -> Layer:
-        """The layer of that name, or at that index.
+        """The layer of that name, ``"residual/dense"`` of one inside another, or at that index.
 
         Raises
         ------
@@ -97,10 +100,15 @@ class Stack:
             if not -len(self.layers) <= index < len(self.layers):
                 raise ValueError(f"model {self.name!r} has {len(self.layers)} layers, no index {index}")
             return self.layers[index]
-        for layer in self._layers:
-            if layer.name == name:
-                return layer
-        raise ValueError(f"model {self.name!r} has no layer {name!r}; it has {', '.join(x.name for x in self.layers)}")
+        return self._inside(str(name), self._layers)
+
+    def _inside(self, path: str, layers: list[Layer]) -> Layer:
+        """The layer at a path such as ``"residual/dense"``."""
+        first, _, rest = path.partition("/")
+        for layer in layers:
+            if layer.name == first:
+                return self._inside(rest, layer.children) if rest else layer
+        raise ValueError(f"model {self.name!r} has no layer {first!r}; there are {', '.join(x.name for x in layers) or 'none inside'}")
 
     # -------------------------------------------------------------------------------------------- building
 
@@ -172,6 +180,16 @@ class Stack:
         return [p for layer in self._layers for p in layer.weights]
 
     @property
+    def trainable(self) -> bool:
+        """Whether any layer is trained; setting it sets it of all layers, see `Layer.trainable`."""
+        return any(layer.trainable for layer in self.layers)
+
+    @trainable.setter
+    def trainable(self, value: bool) -> None:
+        for layer in self.layers:
+            layer.trainable = value
+
+    @property
     def trainable_weights(self) -> list[Parameter]:
         return [p for layer in self._layers for p in layer.trainable_weights]
 
@@ -201,7 +219,7 @@ class Stack:
         self._require_built()
         return sum(layer.count_params() for layer in self._layers)
 
-    def summary(self, line_length: int | None = None, print_fn: Any = print) -> None:
+    def summary(self, line_length: int | None = None, print_fn: Any = print, expand_nested: bool = False) -> None:
         """Print the layers, their output shapes and parameter counts as a table.
 
         Parameters
@@ -210,5 +228,12 @@ class Stack:
             Characters a line.
         print_fn : callable
             Called with the text.
+        expand_nested : bool
+            Whether the layers inside composite ones have lines too.
         """
-        print_fn(summary_text(self, line_length))
+        print_fn(summary_text(self, line_length, expand_nested))
+
+
+def _all_inside(layer: Layer) -> list[Layer]:
+    """A layer and all inside it."""
+    return [layer, *(inner for child in layer.children for inner in _all_inside(child))]

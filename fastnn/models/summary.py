@@ -2,29 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from fastnn.layers.layer import Layer
     from fastnn.models.sequential import Sequential
 
 _HEADER = ("Layer (type)", "Output Shape", "Param #")
 
 
-def summary_text(model: Sequential, line_length: int | None = None) -> str:
+def summary_text(model: Sequential, line_length: int | None = None, nested: bool = False) -> str:
     """The layers of `model` as a table, followed by its parameter counts."""
-    rows = [_HEADER, *_rows(model)]
+    rows = [_HEADER, *(row for layer in model.layers for row in _rows(layer, nested))]
     widths = [max(len(row[i]) for row in rows) for i in range(3)]
     if line_length:
         widths[0] += max(0, line_length - sum(widths) - 10)
     return "\n".join([f'Model: "{model.name}"', *_table(rows, widths), *_totals(model)])
 
 
-def _rows(model: Sequential) -> list[tuple[str, str, str]]:
-    shapes = model._shapes()[1:] if model.built else [None] * len(model.layers)
-    return [
-        (f"{layer.name} ({type(layer).__name__})", str(shape or "?"), f"{layer.count_params():,}" if layer.built else "0 (unbuilt)")
-        for layer, shape in zip(model.layers, shapes, strict=True)
-    ]
+def _rows(layer: Layer, nested: bool, depth: int = 0) -> Iterator[tuple[str, str, str]]:
+    shape = layer.compute_output_shape((None, *layer.built_shape)) if layer.built_shape is not None else "?"
+    count = f"{layer.count_params():,}" if layer.built else "0 (unbuilt)"
+    yield f"{'  ' * depth}{layer.name} ({type(layer).__name__})", str(shape), count
+    for child in layer.children if nested else ():
+        yield from _rows(child, nested, depth + 1)
 
 
 def _table(rows: list[tuple[str, str, str]], widths: list[int]) -> list[str]:

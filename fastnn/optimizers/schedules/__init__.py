@@ -1,5 +1,4 @@
 """Learning rates that change with the step."""
-# ruff: noqa: F403
 
 from types import ModuleType
 
