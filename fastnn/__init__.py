@@ -13,6 +13,7 @@ Examples
 
 from fastnn import (
     activations,
+    autodiff,
     backend,
     callbacks,
     config,
@@ -65,6 +66,7 @@ __all__ = [
     "Sequential",
     "__version__",
     "activations",
+    "autodiff",
     "backend",
     "callbacks",
     "config",

@@ -390,7 +390,7 @@ def test_keras_aliases_and_unknown_names():
     with pytest.raises(ValueError, match="did you mean"):
         losses.get("mean_squared_eror")
     with pytest.raises(TypeError, match="expected loss"):
-        losses.get(lambda y_true, y_pred: 0.0)
+        losses.get(3)
 
 
 @pytest.mark.parametrize("member", [c for c in MEMBERS if c.function.op_on_logits], ids=lambda c: c.__name__)

@@ -278,6 +278,8 @@ reductions: dict[np.ufunc, Any] = {}
 
 def name_of(function: Any) -> str:
     """A NumPy function's name as users write it."""
+    if isinstance(getattr(function, "__self__", None), np.ufunc):
+        return f"{name_of(function.__self__)}.{function.__name__}"
     module = (getattr(function, "__module__", None) or "numpy").replace("numpy", "np", 1)
     return f"{module}.{function.__name__}"
 
