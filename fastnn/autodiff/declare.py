@@ -18,7 +18,7 @@ def free(y: Any, *args: Any) -> dict[str, int]:
     return {}
 
 
-def elementwise(function: Function, *slopes: Function | None, cost: Cost | None = None) -> Primitive:
+def elementwise(function: Function, *slopes: Function | None, cost: Cost | None = None, of: Any = None) -> Primitive:
     """Declare a function whose results each depend on one entry of each argument.
 
     Parameters
@@ -30,6 +30,8 @@ def elementwise(function: Function, *slopes: Function | None, cost: Cost | None 
         that is 0. The transpose of a multiplication is itself, so this is the rule of both modes.
     cost : callable, optional
         ``cost(y, *args)`` gives the scalar operations that counts show, by name; one of the function's own name for each result by default.
+    of : callable, optional
+        The function of NumPy that this stands for; itself by default.
 
     Returns
     -------
@@ -45,7 +47,7 @@ def elementwise(function: Function, *slopes: Function | None, cost: Cost | None 
     (1.0, 0.0)
     """
     rules = tuple(slope and Rule(slope, slope) for slope in slopes)
-    return _declared(function, function, rules, cost or (lambda y, *args: {function.__name__: np.size(raw(y))}))
+    return _declared(function, of or function, rules, cost or (lambda y, *args: {function.__name__: np.size(raw(y))}))
 
 
 def linear(function: Function, *transposes: Function, cost: Cost = free, of: Any = None) -> Primitive:
@@ -58,7 +60,7 @@ def linear(function: Function, *transposes: Function, cost: Cost = free, of: Any
         One for each array: ``transpose(g, y, *args)`` is its gradient from that of the result. The other direction is the function itself.
     cost : callable
         As for :func:`elementwise`; nothing by default.
-    of : callable
+    of : callable, optional
         The function of NumPy that this stands for; itself by default.
     """
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from fastnn.autodiff.declare import elementwise
+from fastnn.autodiff.declare import elementwise, free
 from fastnn.autodiff.traced import raw
 
 LN2, LN10 = float(np.log(2.0)), float(np.log(10.0))
@@ -104,9 +104,10 @@ elementwise(np.absolute, lambda g, y, x: g * np.sign(raw(x)))
 elementwise(np.fabs, lambda g, y, x: g * np.sign(raw(x)))
 elementwise(np.copysign, lambda g, y, a, b: g * (np.copysign(1.0, raw(a)) * np.copysign(1.0, raw(b))), None)
 elementwise(
-    np.where,
+    lambda chosen, a, b: np.where(chosen, a, b),
     None,
     lambda g, y, chosen, a, b: np.where(raw(chosen), g, 0),
     lambda g, y, chosen, a, b: np.where(raw(chosen), 0, g),
-    cost=lambda y, *_: {},
+    cost=free,
+    of=np.where,
 )
