@@ -1,5 +1,6 @@
 """What users write in Python: each piece breaks out of the compiled loop for its op or step, and gives the numbers of the built-in one."""
 
+import copy
 import re
 from pathlib import Path
 
@@ -1022,3 +1023,27 @@ def test_compiling_anew_within_an_epoch_is_refused():
     with pytest.raises(RuntimeError, match="compiled anew within an epoch"):
         model.fit(x, y, batch_size=4, callbacks=[Recompiles()], verbose=0)
     assert model.fit(x, y, verbose=0).history["loss"][0] > 0
+
+
+@pytest.mark.parametrize(
+    "hook", ["on_train_begin", "on_epoch_begin", "on_train_batch_end", "on_test_begin", "on_epoch_end", "on_train_end"]
+)
+@pytest.mark.parametrize("change", [lambda model: model.add(layers.Dense(1)), lambda model: model.pop()], ids=["add", "pop"])
+def test_changing_the_layers_within_fit_is_refused(hook, change):
+    model = regressor("adam")
+    model.fit(X, Y, verbose=0)
+    layers_before = model.layers
+    changes = callbacks.LambdaCallback(**{hook: lambda *_: change(model)})
+    with pytest.raises(RuntimeError, match=r"model 'model' is being fitted: a callback can't (add|pop) a layer.* after fit"):
+        model.fit(X, Y, validation_split=0.5, callbacks=[changes], verbose=0)
+    assert model.layers == layers_before
+    model.fit(X, Y, verbose=0)
+    change(model)
+
+
+def test_a_copy_made_by_a_callback_can_be_changed():
+    copies = []
+    model = regressor("adam")
+    model.fit(X, Y, callbacks=[callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: copies.append(copy.deepcopy(model)))], verbose=0)
+    copies[0].add(layers.Dense(1))
+    assert len(copies[0].layers) == 2

@@ -176,6 +176,33 @@ def test_validation_data_takes_the_place_of_the_split():
     assert len(steps) == SAMPLES
 
 
+@pytest.mark.parametrize(
+    ("freq", "validated"), [(1, [0, 1, 2, 3, 4]), (2, [1, 3]), (np.int64(6), []), ([1, 4], [0, 3]), ({5, 50}, [4]), ([], [])]
+)
+def test_validation_freq(freq, validated):
+    """As in Keras: every so many epochs, or after these, counted from 1."""
+    model, epochs = classifier(), []
+    look = callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: epochs.append(epoch) if "val_loss" in logs else None)
+    history = fit(model, y=LABELS, validation_split=0.3, epochs=5, validation_freq=freq, callbacks=[look])
+    assert epochs == validated and len(history.get("val_loss", [])) == len(validated)
+    always = fit(classifier(), y=LABELS, validation_split=0.3, epochs=5)
+    assert history["loss"] == always["loss"] and history.get("val_loss", []) == [always["val_loss"][epoch] for epoch in validated]
+
+
+@pytest.mark.parametrize("given", [{"validation_split": 0.5}, {"validation_data": (X, LABELS)}])
+def test_validation_batch_size_cuts_the_validation_alone(given):
+    batches = {"train": 0, "test": 0}
+
+    def count(mode):
+        batches[mode] += 1
+
+    look = callbacks.LambdaCallback(on_train_batch_end=lambda b, logs: count("train"), on_test_batch_end=lambda b, logs: count("test"))
+    history = fit(classifier(), y=LABELS, validation_batch_size=2, callbacks=[look], **given)
+    samples = SAMPLES if "validation_data" in given else SAMPLES - SAMPLES // 2
+    assert batches == {"train": 1, "test": -(-samples // 2)}
+    assert history["val_loss"] == pytest.approx(fit(classifier(), y=LABELS, **given)["val_loss"])
+
+
 def test_initial_epoch_counts_on():
     model = regressor()
     history = model.fit(X, Y, epochs=5, initial_epoch=3, verbose=0)
@@ -548,6 +575,10 @@ BAD_FITS = {
     "validation_split nan": ({"validation_split": np.nan}, ValueError, "validation_split"),
     "validation_split text": ({"validation_split": "half"}, ValueError, "validation_split"),
     "a split that leaves nothing": ({"x": X[:1], "y": LABELS[:1], "validation_split": 0.5}, ValueError, "leaves no sample"),
+    "validation_freq 0": ({"validation_freq": 0}, ValueError, "validation_freq"),
+    "validation_freq text": ({"validation_freq": "2"}, ValueError, "validation_freq"),
+    "validation_freq of epoch 0": ({"validation_freq": [0, 2]}, ValueError, "validation_freq"),
+    "validation_batch_size 0": ({"validation_batch_size": 0}, ValueError, "validation_batch_size"),
     "validation_data x alone": ({"validation_data": X}, ValueError, "validation_data"),
     "validation_data of another shape": ({"validation_data": (X[:, :2], LABELS)}, ValueError, "validation x"),
     "nan in validation_data": ({"validation_data": (with_bad(X, np.nan), LABELS)}, ValueError, "validation x"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from time import perf_counter
 from typing import Any
 
@@ -12,6 +12,7 @@ import numpy as np
 from fastnn.arrays import positive_integer
 from fastnn.callbacks import CallbackList, History
 from fastnn.executors import SLICE
+from fastnn.layers.layer import Layer
 from fastnn.models.data import Data
 from fastnn.models.feeds import Arrays, Order, Piece, Stream, shuffled
 from fastnn.models.lowering import Lowered
@@ -24,6 +25,33 @@ LONGEST_SLICE = 4096
 """Steps between two returns to Python: those of the smallest networks would need a long table of scalars otherwise."""
 
 Feed = Arrays | Stream
+
+
+class Validation:
+    """What is evaluated after an epoch, and after which ones.
+
+    Parameters
+    ----------
+    feed : Arrays or Stream, optional
+        Without it there is nothing to evaluate.
+    epochs : int or frozenset of int
+        Every so many epochs, or after these, counted from 1.
+    """
+
+    def __init__(self, feed: Feed | None, epochs: int | frozenset[int]):
+        self.feed, self._epochs = feed, epochs
+
+    def follows(self, epoch: int) -> bool:
+        """Whether there is an evaluation after an epoch, which counts from 0."""
+        number, when = epoch + 1, self._epochs
+        return self.feed is not None and (number % when == 0 if isinstance(when, int) else number in when)
+
+
+def checked_epochs(given: Any) -> int | frozenset[int]:
+    """A ``validation_freq``, if it is one."""
+    if isinstance(given, Collection) and not isinstance(given, (str, bytes, dict)):
+        return frozenset(positive_integer("validation_freq", epoch) for epoch in given)
+    return positive_integer("validation_freq", given)
 
 
 class Watch:
@@ -56,11 +84,18 @@ class Looper(Runner):
         self.loss: Any = None
         self.history: History | None = None
         self.stop_training = False
+        self.interrupted = False
+        self._fitting = False
+        self._resumed: tuple[int, int] | None = None
         self._scores: Scores | None = None
         self._test_scores: Scores | None = None
         self._shuffle_seed: int | None = None
         self._epochs_seen = 0
         self._stepped: list[Parameter] | None = None  # what the optimizer's slots belong to
+
+    def __getstate__(self) -> dict[str, Any]:
+        """A copy that a callback makes isn't being fitted."""
+        return {**super().__getstate__(), "_fitting": False, "_resumed": None}
 
     def _has_stepped(self) -> bool:
         """Whether the optimizer remembers steps of just these parameters: layers may have been added or taken off since."""
@@ -77,28 +112,74 @@ class Looper(Runner):
         self._epochs_seen = positive_integer("epochs_seen", counters["epochs_seen"], 0)
         self._step[0] = positive_integer("step", counters["step"], 0)
 
-    def _run_epochs(self, feed: Feed, held_out: Feed | None, epochs: range, shuffle: bool, hooks: CallbackList) -> History:
+    def _run_epochs(self, feed: Feed, validation: Validation, epochs: range, shuffle: bool, hooks: CallbackList) -> History:
+        self._fitting, self.interrupted, self._resumed = True, True, None
+        try:
+            hooks.on_train_begin()
+            self._run_each(feed, validation, epochs, shuffle, hooks)
+        finally:
+            self._fitting = False
+        return self.history  # type: ignore[return-value]
+
+    def _run_each(self, feed: Feed, validation: Validation, epochs: range, shuffle: bool, hooks: CallbackList) -> None:
+        """The epochs; however they end, data is let go of and callbacks told."""
         logs: dict[str, float] = {}
         order = self._order() if shuffle else np.arange
-        hooks.on_train_begin()
         train, test = Watch(hooks, True), Watch(hooks, False)
         try:
-            for epoch in epochs:
+            for epoch in self._remaining(epochs):
                 hooks.on_epoch_begin(epoch)
                 self._epochs_seen += 1
-                if not self._run_batches(feed.pieces(order), train):
+                if not self._run_batches(feed.pieces(order), train, self._done_of(epoch)):
                     break  # an iterator had no more
                 logs = self._scores.results()  # type: ignore[union-attr]
-                if held_out is not None:
-                    logs.update({f"val_{k}": v for k, v in self._evaluate(held_out, test).items()})
+                if validation.feed is not None and validation.follows(epoch):
+                    logs.update({f"val_{k}": v for k, v in self._evaluate(validation.feed, test).items()})
                 hooks.on_epoch_end(epoch, logs)
                 if self.stop_training or feed.over:
                     break
             self.optimizer.finalize_variable_values(self.trainable_weights)
+            self.interrupted = False
         finally:
             self._release()
             hooks.on_train_end(logs)
-        return self.history  # type: ignore[return-value]
+
+    def resume(self, epoch: int, batch: int) -> None:
+        """Let the training that is beginning start later; called by callbacks that have put the model into the state of that moment.
+
+        Parameters
+        ----------
+        epoch : int
+            The first epoch to run, from 0.
+        batch : int
+            How many batches of it are done; the scores then hold what these gave.
+        """
+        self._resumed = epoch, batch
+
+    def _remaining(self, epochs: range) -> range:
+        if self._resumed is None:
+            return epochs
+        epoch, batch = self._resumed
+        return range(epochs.stop if self.stop_training and not batch else max(epochs.start, epoch), epochs.stop)
+
+    def _done_of(self, epoch: int) -> int:
+        """How many batches of an epoch were done before the training was resumed."""
+        return self._resumed[1] if self._resumed is not None and self._resumed[0] == epoch else 0
+
+    def add(self, layer: Layer) -> None:
+        self._refuse_in_fit("add a layer")
+        super().add(layer)
+
+    def pop(self) -> Layer:
+        self._refuse_in_fit("pop a layer")
+        return super().pop()
+
+    def _refuse_in_fit(self, what: str) -> None:
+        if self._fitting:
+            raise RuntimeError(
+                f"model {self.name!r} is being fitted: a callback can't {what}, as the optimizer's memory and the step belong to "
+                "the layers there are; set model.stop_training = True, change the model after fit, and fit again"
+            )
 
     def _order(self) -> Order:
         """The samples' order in an epoch: a function of the model's seed and of how many epochs it has seen."""
@@ -118,13 +199,17 @@ class Looper(Runner):
                 if not lowered.running:
                     lowered.release()
 
-    def _run_batches(self, pieces: Iterable[Piece], watch: Watch) -> int:
-        """Run the batches of `pieces`, as many at a time as nothing written in Python comes between; how many they were."""
+    def _run_batches(self, pieces: Iterable[Piece], watch: Watch, done: int = 0) -> int:
+        """Run the batches of `pieces`, as many at a time as nothing written in Python comes between; how many they are.
+
+        The first `done` ones have been run before, and the scores know of them.
+        """
         scores: Any = self._scores if watch.training else self._test_scores
-        done, told, ahead, due = 0, 0, LONGEST_SLICE, perf_counter() + SLICE
-        scores.reset()
+        stop, told, ahead, due = 0, done, LONGEST_SLICE, perf_counter() + SLICE
+        if not done:
+            scores.reset()
         for piece in pieces:
-            start, stop = done, done - (-len(piece[1]) // piece[2])
+            start, stop = stop, stop - (-len(piece[1]) // piece[2])
             while done < stop and not (watch.training and done and self.stop_training):
                 if watch.each:
                     watch.begin(done)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,7 @@ from fastnn.arrays import as_array, as_samples, check_finite, positive_integer
 from fastnn.callbacks import CallbackList, History
 from fastnn.models.data import Data, as_weights
 from fastnn.models.feeds import Arrays, Stream, batches, gives_batches, ran_out, unpacked
-from fastnn.models.looping import Feed, Looper
+from fastnn.models.looping import Feed, Looper, Validation, checked_epochs
 from fastnn.models.running import INFERENCE_BATCH
 from fastnn.models.scores import Scores
 from fastnn.optimizers.optimizer import check_number
@@ -140,6 +140,8 @@ class Trainer(Looper):
         initial_epoch: int = 0,
         steps_per_epoch: int | None = None,
         validation_steps: int | None = None,
+        validation_batch_size: int | None = None,
+        validation_freq: int | Collection[int] = 1,
     ) -> History:
         """Train for a number of passes over the data.
 
@@ -179,11 +181,15 @@ class Trainer(Looper):
             epoch takes so many batches from the beginning of its order; `batch_size` is then chosen to visit all samples if left out.
         validation_steps : int, optional
             The same for a validation.
+        validation_batch_size : int, optional
+            Samples computed at a time in a validation, as many as suit the cache by default: it changes speed, not the result. Arrays only.
+        validation_freq : int or collection of int
+            Validate after every so many epochs, or after these, counted from 1.
 
         Returns
         -------
         History
-            Its ``history`` maps ``"loss"``, each metric, and both with ``"val_"`` before them, to a value an epoch.
+            Its ``history`` maps ``"loss"``, each metric, and both with ``"val_"`` before them, to a value for each epoch that had one.
 
         Raises
         ------
@@ -193,6 +199,7 @@ class Trainer(Looper):
         """
         size, steps = _optional_count("batch_size", batch_size), _optional_count("steps_per_epoch", steps_per_epoch)
         validation_steps = _optional_count("validation_steps", validation_steps)
+        validation_size, when = _optional_count("validation_batch_size", validation_batch_size), checked_epochs(validation_freq)
         epochs, initial_epoch = positive_integer("epochs", epochs), positive_integer("initial_epoch", initial_epoch, 0)
         if not isinstance(shuffle, (bool, np.bool_)):
             raise ValueError(f"shuffle must be True or False, got {shuffle!r}")
@@ -212,21 +219,21 @@ class Trainer(Looper):
             data = self._prepare(x, y, sample_weight)
             if validation_split and validation_data is None:
                 data, rest = data.split(validation_split)
-                held_out = Arrays(rest, None, validation_steps, INFERENCE_BATCH)
+                held_out = Arrays(rest, validation_size, validation_steps, INFERENCE_BATCH)
             feed = Arrays(data.weighted(class_weight), size, steps, BATCH)
         if validation_data is not None:
-            held_out = self._held_out(validation_data, validation_steps)
+            held_out = self._held_out(validation_data, validation_size, validation_steps)
         hooks = CallbackList(callbacks, True, verbose != 0, self, verbose=verbose, epochs=epochs, steps=feed.steps)
         self._start_training(feed.first)
-        return self._run_epochs(feed, held_out, range(initial_epoch, epochs), bool(shuffle), hooks)
+        return self._run_epochs(feed, Validation(held_out, when), range(initial_epoch, epochs), bool(shuffle), hooks)
 
-    def _held_out(self, given: Any, steps: int | None) -> Feed:
+    def _held_out(self, given: Any, size: int | None, steps: int | None) -> Feed:
         """What to validate on."""
         if gives_batches(given):
             return self._stream(given, None, None, steps, who="validation x")
         if not isinstance(given, (tuple, list)) or len(given) not in (2, 3):
             raise ValueError("validation_data must be (x, y) or (x, y, sample_weight), or an iterable of such batches")
-        return Arrays(self._prepare(*given, who="validation x"), None, steps, INFERENCE_BATCH)
+        return Arrays(self._prepare(*given, who="validation x"), size, steps, INFERENCE_BATCH)
 
     def _start_training(self, data: Data) -> None:
         """The last checks, those of loss and metrics on a sample, then what a first training makes."""
