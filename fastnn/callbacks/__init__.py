@@ -1,27 +1,20 @@
 """Callbacks: what happens between the batches and epochs of a training, with Keras' names and defaults."""
+# ruff: noqa: F403
 
-from fastnn.callbacks.callback import Callback
-from fastnn.callbacks.callback_list import CallbackList
-from fastnn.callbacks.csv_logger import CSVLogger
-from fastnn.callbacks.early_stopping import EarlyStopping
-from fastnn.callbacks.history import History
-from fastnn.callbacks.lambda_callback import LambdaCallback
-from fastnn.callbacks.learning_rate_scheduler import LearningRateScheduler
-from fastnn.callbacks.model_checkpoint import ModelCheckpoint
-from fastnn.callbacks.progbar_logger import ProgbarLogger
-from fastnn.callbacks.reduce_lr_on_plateau import ReduceLROnPlateau
-from fastnn.callbacks.terminate_on_nan import TerminateOnNaN
+from types import ModuleType
 
-__all__ = [
-    "CSVLogger",
-    "Callback",
-    "CallbackList",
-    "EarlyStopping",
-    "History",
-    "LambdaCallback",
-    "LearningRateScheduler",
-    "ModelCheckpoint",
-    "ProgbarLogger",
-    "ReduceLROnPlateau",
-    "TerminateOnNaN",
-]
+from fastnn.callbacks.backup_and_restore import *
+from fastnn.callbacks.callback import *
+from fastnn.callbacks.callback_list import *
+from fastnn.callbacks.csv_logger import *
+from fastnn.callbacks.early_stopping import *
+from fastnn.callbacks.history import *
+from fastnn.callbacks.lambda_callback import *
+from fastnn.callbacks.learning_rate_scheduler import *
+from fastnn.callbacks.model_checkpoint import *
+from fastnn.callbacks.monitor import *
+from fastnn.callbacks.progbar_logger import *
+from fastnn.callbacks.reduce_lr_on_plateau import *
+from fastnn.callbacks.terminate_on_nan import *
+
+__all__ = sorted(name for each in list(globals().values()) if isinstance(each, ModuleType) for name in each.__all__)

@@ -7,6 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from fastnn.state import plain_state, put_back
+
+__all__ = ["Callback"]
+
 Logs = dict[str, Any] | None
 
 
@@ -22,10 +26,16 @@ class Callback:
         Set before the first hook is called. Setting ``model.stop_training = True`` ends the training.
     params : dict
         ``verbose``, ``epochs`` and ``steps`` (batches an epoch).
+    members : list of Callback
+        All callbacks that are called together, this one among them.
+    comes_last : bool
+        Whether it is called after those that aren't such, wherever it stands.
     """
 
     model: Any = None
     params: dict[str, Any] = {}  # noqa: RUF012 (replaced, never changed)
+    members: list[Callback] = []  # noqa: RUF012 (replaced, never changed)
+    comes_last = False
     stops_at_nan = False  # whether its batch hooks are to be called after a batch whose loss is no finite number
 
     def set_model(self, model: Any) -> None:
@@ -47,6 +57,17 @@ class Callback:
     def follows_batches(self, mode: str) -> bool:
         """Whether the batch hooks of `mode` are worth a call now and then, some twenty times a second: to show progress."""
         return False
+
+    def get_state(self) -> dict[str, Any]:
+        """What it remembers of a training, for :class:`BackupAndRestore`: plain data that is no argument of its constructor.
+
+        That is numbers, text, arrays, and lists, tuples and dictionaries of these. Override it with :meth:`set_state` to keep more.
+        """
+        return {name: value for name, value in plain_state(self).items() if name != "params"}
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Remember what :meth:`get_state` returned; called after `on_train_begin`."""
+        put_back(self, state)
 
     def on_train_begin(self, logs: Logs = None) -> None:
         """Before the first epoch."""
@@ -119,3 +140,10 @@ def checked_count(callback: Callback, name: str, value: int) -> int:
     if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 0:
         raise ValueError(f"{type(callback).__name__}: {name} must be a non-negative integer, got {value!r}")
     return int(value)
+
+
+def checked_frequency(callback: Callback, save_freq: str | int) -> str | int:
+    """A ``save_freq``: ``"epoch"``, or a positive number of batches."""
+    if save_freq != "epoch" and (isinstance(save_freq, bool) or not isinstance(save_freq, int) or save_freq < 1):
+        raise ValueError(f"{type(callback).__name__}: save_freq must be 'epoch' or a positive number of batches, got {save_freq!r}")
+    return save_freq

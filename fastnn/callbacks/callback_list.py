@@ -9,6 +9,8 @@ from fastnn.callbacks.callback import HOOKS, Callback, Logs, own_hooks
 from fastnn.callbacks.history import History
 from fastnn.callbacks.progbar_logger import ProgbarLogger
 
+__all__ = ["CallbackList"]
+
 
 class CallbackList(Callback):
     """Calls each hook of its members in their order; all see one `logs` dictionary.
@@ -40,6 +42,9 @@ class CallbackList(Callback):
         self.callbacks = _flattened(callbacks)
         self.history = self._member(History, add_history)
         self._member(ProgbarLogger, add_progbar)
+        self.callbacks.sort(key=lambda callback: callback.comes_last)
+        for callback in self.callbacks:
+            callback.members = self.callbacks
         # Most callbacks have few hooks: keep the bound methods that do something.
         own = [(c, own_hooks(c)) for c in self.callbacks]
         self._listeners = {hook: [getattr(c, hook) for c, names in own if hook in names or other in names] for hook, other in HOOKS.items()}

@@ -11,6 +11,8 @@ import numpy as np
 
 from fastnn.callbacks.callback import Callback, Logs
 
+__all__ = ["CSVLogger"]
+
 
 class CSVLogger(Callback):
     """Writes one row an epoch: ``epoch`` (from 0), then the logs by name in alphabetical order.
@@ -36,6 +38,9 @@ class CSVLogger(Callback):
             raise ValueError(f"CSVLogger: separator must be one character, got {separator!r}")
         self.filename, self.separator, self.append = os.fspath(filename), separator, append
         self.keys: list[str] | None = None
+
+    def get_state(self) -> dict[str, Any]:
+        return {}  # what the file holds counts
 
     def on_train_begin(self, logs: Logs = None) -> None:
         self.keys = None

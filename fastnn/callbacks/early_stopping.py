@@ -7,6 +7,8 @@ import numpy as np
 from fastnn.callbacks.callback import Logs, checked_count
 from fastnn.callbacks.monitor import MonitorCallback
 
+__all__ = ["EarlyStopping"]
+
 
 class EarlyStopping(MonitorCallback):
     """Stops the training when the monitored value hasn't improved for some epochs.

@@ -6,6 +6,8 @@ from typing import Any
 
 from fastnn.callbacks.callback import Callback, Logs
 
+__all__ = ["History"]
+
 
 class History(Callback):
     """Keeps the logs of every epoch; `fit` adds one and returns it.

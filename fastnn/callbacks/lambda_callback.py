@@ -8,6 +8,8 @@ from typing import Any
 
 from fastnn.callbacks.callback import HOOKS, Callback
 
+__all__ = ["LambdaCallback"]
+
 Hook = Callable[..., Any] | None
 
 

@@ -9,6 +9,8 @@ import numpy as np
 
 from fastnn.callbacks.callback import Callback, Logs
 
+__all__ = ["LearningRateScheduler"]
+
 
 class LearningRateScheduler(Callback):
     """Sets the learning rate before each epoch. Adds ``learning_rate`` to the logs.

@@ -6,8 +6,10 @@ import os
 from pathlib import Path
 from typing import Any
 
-from fastnn.callbacks.callback import Logs
+from fastnn.callbacks.callback import Logs, checked_frequency
 from fastnn.callbacks.monitor import MonitorCallback
+
+__all__ = ["ModelCheckpoint"]
 
 
 class ModelCheckpoint(MonitorCallback):
@@ -49,9 +51,7 @@ class ModelCheckpoint(MonitorCallback):
         initial_value_threshold: float | None = None,
     ):
         super().__init__(monitor, mode, 0.0)
-        if save_freq != "epoch" and (isinstance(save_freq, bool) or not isinstance(save_freq, int) or save_freq < 1):
-            raise ValueError(f"ModelCheckpoint: save_freq must be 'epoch' or a positive number of batches, got {save_freq!r}")
-        self.filepath, self.verbose, self.save_freq = os.fspath(filepath), verbose, save_freq
+        self.filepath, self.verbose, self.save_freq = os.fspath(filepath), verbose, checked_frequency(self, save_freq)
         self.save_best_only, self.save_weights_only = save_best_only, save_weights_only
         self.initial_value_threshold = initial_value_threshold
         self._epoch = self._batches = 0

@@ -9,6 +9,8 @@ from typing import Any
 from fastnn.callbacks.callback import Callback, Logs
 from fastnn.metrics import metrics
 
+__all__ = ["MonitorCallback"]
+
 
 class MonitorCallback(Callback):
     """Base of callbacks that act on whether a value improves.

@@ -5,6 +5,8 @@ from __future__ import annotations
 from fastnn.callbacks.callback import Callback, Logs
 from fastnn.progress import Progbar, is_live
 
+__all__ = ["ProgbarLogger"]
+
 
 class ProgbarLogger(Callback):
     """The progress that ``fit(verbose=...)`` shows.

@@ -5,6 +5,8 @@ from __future__ import annotations
 from fastnn.callbacks.callback import Logs, checked_count
 from fastnn.callbacks.monitor import MonitorCallback
 
+__all__ = ["ReduceLROnPlateau"]
+
 
 class ReduceLROnPlateau(MonitorCallback):
     """Multiplies the learning rate by a factor when the monitored value hasn't improved for some epochs.

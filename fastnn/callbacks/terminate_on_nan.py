@@ -6,6 +6,8 @@ import math
 
 from fastnn.callbacks.callback import Callback, Logs
 
+__all__ = ["TerminateOnNaN"]
+
 
 class TerminateOnNaN(Callback):
     """Stops the training after the first batch whose loss is nan or infinite.
