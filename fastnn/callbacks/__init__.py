@@ -1,5 +1,4 @@
 """Callbacks: what happens between the batches and epochs of a training, with Keras' names and defaults."""
-# ruff: noqa: F403
 
 from types import ModuleType
 

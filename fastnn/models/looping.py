@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Iterable
+from contextlib import nullcontext
 from time import perf_counter
 from typing import Any
 
@@ -241,15 +242,16 @@ class Looper(Runner):
             executor = lowered.feed(data)
             steps = 1 if by_hand or scores.in_python else steps
             table = self.optimizer.scalar_table(steps) if training and not by_hand else None
-            try:
-                lowered.running = True
-                executor.run(order, first, steps, table, scores.batch if watch.nan else None)
-            finally:
-                lowered.running = False
-                if table is not None:
-                    self.optimizer.batches += executor.done
-            if by_hand:
-                self.optimizer.step()
+            with self.optimizer.training_point() if training else nullcontext():
+                try:
+                    lowered.running = True
+                    executor.run(order, first, steps, table, scores.batch if watch.nan else None)
+                finally:
+                    lowered.running = False
+                    if table is not None:
+                        self.optimizer.batches += executor.done
+                if by_hand:
+                    self.optimizer.step()
             if scores.in_python:
                 rows = order[first * batch_size :][:batch_size]
                 scores.update(data, rows, lowered.output[: len(rows)].copy())  # which a metric may keep

@@ -4,7 +4,7 @@ A model file opens with ``np.load(path, allow_pickle=False)`` and holds
 
 * ``model``: JSON text: format version, architecture, how it was compiled, counters, metadata;
 * ``weights/<layer>/<name>``: every parameter;
-* ``optimizer/<slot>/<layer>/<name>``: the optimizer's memory, if it has stepped;
+* ``optimizer/<slot>/<layer>/<name>`` and ``optimizer/<number>``: the optimizer's memory, if it has stepped;
 * ``test/x``, ``test/y``: a few samples and what the model made of them, computed again on loading.
 
 A file of weights alone has only the second group.
@@ -181,17 +181,20 @@ def _alike(names: list[str], shapes: list[Any], stored: list[str], stored_shapes
     return set(names) != set(stored) and kinds == stored_kinds and shapes == stored_shapes
 
 
-def _slot_views(model: Sequential) -> Iterator[tuple[str, np.ndarray]]:
-    """The optimizer's slots, parameter by parameter."""
+def _memory(model: Sequential) -> Iterator[tuple[str, np.ndarray]]:
+    """The optimizer's slots, parameter by parameter, and its numbers."""
     arena = model._ensure_arena()
+    model.optimizer.bind(arena)  # which makes those slots too that a number assigned after the last step asks for
     names = {id(p): name for name, p in _named(model)}
     for slot, vector in model.optimizer.slots.items():
         for parameter, view in zip(arena.parameters, arena.values.split(vector), strict=True):
             yield f"optimizer/{slot}/{names[id(parameter)]}", view
+    for name, number in model.optimizer.numbers.items():
+        yield f"optimizer/{name}", number
 
 
 def _optimizer_state(model: Sequential) -> dict[str, np.ndarray]:
-    return dict(_slot_views(model)) if model.compiled and model._has_stepped() else {}
+    return dict(_memory(model)) if model.compiled and model._has_stepped() else {}
 
 
 def _restore_optimizer(model: Sequential, arrays: dict[str, np.ndarray], iterations: int) -> None:
@@ -200,7 +203,7 @@ def _restore_optimizer(model: Sequential, arrays: dict[str, np.ndarray], iterati
     if iterations:
         model._build_optimizer()
         model.optimizer.batches = iterations
-        for name, view in _slot_views(model):
+        for name, view in _memory(model):
             if arrays[name].shape != view.shape or np.isnan(arrays[name]).any():
                 raise ValueError(f"{name} must have shape {view.shape} and no NaN, got {arrays[name].shape}")
             view[...] = arrays[name]

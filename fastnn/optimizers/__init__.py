@@ -2,10 +2,10 @@
 
 from fastnn.configurable import serialize
 from fastnn.optimizers import schedules
-from fastnn.optimizers.adagrad import Adagrad
-from fastnn.optimizers.adam import Adam, AdamW
+from fastnn.optimizers.adagrad import *
+from fastnn.optimizers.adam import *
 from fastnn.optimizers.optimizer import Optimizer, get, optimizers
-from fastnn.optimizers.rmsprop import RMSprop
-from fastnn.optimizers.sgd import SGD
+from fastnn.optimizers.rmsprop import *
+from fastnn.optimizers.sgd import *
 
-__all__ = ["SGD", "Adagrad", "Adam", "AdamW", "Optimizer", "RMSprop", "get", "optimizers", "schedules", "serialize"]
+__all__ = ["Optimizer", "get", "optimizers", "schedules", "serialize", *optimizers.members]

@@ -10,6 +10,8 @@ from fastnn.optimizers.optimizer import Optimizer, check_number, optimizers, upd
 from fastnn.optimizers.schedules import LearningRateSchedule
 from fastnn.parameters import Arena
 
+__all__ = ["Adagrad"]
+
 
 @update("p (s), g (s), v (s) -> p, v")
 def adagrad(p: np.ndarray, g: np.ndarray, v: np.ndarray, learning_rate: float, epsilon: float, weight_decay: float) -> None:
@@ -57,5 +59,5 @@ class Adagrad(Optimizer):
         self.initial_accumulator_value = check_number("initial_accumulator_value", initial_accumulator_value)
         self.epsilon = check_number("epsilon", epsilon, open_low=True)
 
-    def slot(self, name: str, arena: Arena, value: float = 0.0) -> np.ndarray:
-        return super().slot(name, arena, self.initial_accumulator_value if name == "accumulator" else value)
+    def initial(self, name: str, arena: Arena) -> float:
+        return self.initial_accumulator_value if name == "accumulator" else 0.0

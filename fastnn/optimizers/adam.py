@@ -7,8 +7,11 @@ from typing import Any
 
 import numpy as np
 
+from fastnn.backend import Op
 from fastnn.optimizers.optimizer import Optimizer, check_number, optimizers, update
 from fastnn.optimizers.schedules import LearningRateSchedule
+
+__all__ = ["Adam", "AdamW"]
 
 
 def _moments(g: np.ndarray, m: np.ndarray, v: np.ndarray, beta_1: float, beta_2: float) -> None:
@@ -106,8 +109,14 @@ class Adam(Optimizer):
         self.beta_2 = check_number("beta_2", beta_2, high=1.0)
         self.epsilon = check_number("epsilon", epsilon, open_low=True)
         self.amsgrad = amsgrad
-        self.op = adam_amsgrad if amsgrad else adam
-        self.slot_names = ("momentum", "velocity") + (("velocity_hat",) if amsgrad else ())
+
+    @property
+    def op(self) -> Op:  # type: ignore[override]
+        return adam_amsgrad if self.amsgrad else adam
+
+    @property
+    def slot_names(self) -> tuple[str, ...]:  # type: ignore[override]
+        return ("momentum", "velocity", "velocity_hat") if self.amsgrad else ("momentum", "velocity")
 
 
 @optimizers.register("adamw")

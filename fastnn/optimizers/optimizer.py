@@ -1,49 +1,26 @@
-"""What optimizers share: the learning rate, clipping, slots, and the step on one flat vector."""
+"""What users see of every optimizer: its shared arguments, the learning rate, and steps on arrays of their own."""
 
 from __future__ import annotations
 
 import inspect
-import math
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
 
-from fastnn.arrays import positive_integer
-from fastnn.backend import Op, op
 from fastnn.configurable import Catalogue, Configurable, serialize
-from fastnn.memory import aligned_zeros
-from fastnn.optimizers.averaging import accumulate_gradient, average_parameters, mean_gradient, take_average
-from fastnn.optimizers.clipping import clip_by_norm, clip_by_value
+from fastnn.optimizers.averaging import take_average
+from fastnn.optimizers.checks import ONE_TOO, check_clips, check_count, check_groups, check_number
 from fastnn.optimizers.schedules import LearningRateSchedule, schedules
-from fastnn.optimizers.updates import Group, Steps, Update, Value, belongs, group_of, operands, runs
+from fastnn.optimizers.stepping import Stepping, update
+from fastnn.optimizers.updates import Group
 from fastnn.parameters import Arena, Parameter
 
-
-def update(signature: str, *, split: str | None = "s", draw: Mapping[str, Any] | None = None) -> Callable[[Callable[..., None]], Op]:
-    """Declare the decorated NumPy function as an update op.
-
-    Its arrays are ``p`` and ``g`` and then the slots. Its scalars are named after the optimizer's attributes; ``learning_rate``,
-    ``weight_decay`` (0 for None) and ``step`` (1 at first) are there for each. With ``split="s"`` all arrays have the shape (s,) and
-    entries know nothing of each other: calls on pieces of the vectors, of whole 64 entries, give the same bits. Without,
-    the op takes one parameter at a time: as a vector (s,), or as a matrix (k, m), with slots of any of its sides.
-    """
-    # A diverging run overflows; the compiled twin says nothing then, so the reference doesn't either.
-    return lambda reference: op(signature, differentiable=False, split=split, draw=draw)(np.errstate(all="ignore")(reference))
+__all__ = ["ONE_TOO", "Optimizer", "check_number", "get", "optimizers", "update"]
 
 
-def check_number(name: str, value: Any, low: float = 0.0, high: float = math.inf, open_low: bool = False) -> float:
-    """`value` as a float, if it is a number in [low, high), or in (low, high) with `open_low`."""
-    number = isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool)
-    if not number or not low <= value < high or (open_low and value == low):
-        allowed = f"> {low:g}" if open_low else f">= {low:g}"
-        below = f" and < {high:g}" if high < math.inf else ""
-        raise ValueError(f"{name} must be a finite number {allowed}{below}, got {value!r}")
-    return float(value)
-
-
-class Optimizer(Configurable):
+class Optimizer(Stepping, Configurable):
     """Base of all optimizers.
 
     A subclass sets `op` (an op declared by :func:`update`) and `slot_names` (one for each of the op's slots).
@@ -52,13 +29,15 @@ class Optimizer(Configurable):
     ----------
     learning_rate : float or LearningRateSchedule
     weight_decay : float, optional
-        Before each update, p is multiplied by ``1 - learning_rate*weight_decay``.
+        Before each update, p is multiplied by ``1 - learning_rate*weight_decay``, as in Keras. (In torch only AdamW and a few others do
+        that; elsewhere its `weight_decay` adds ``weight_decay*p`` to the gradient, as a regularizer ``L2(weight_decay / 2)`` does here.)
     clipnorm, clipvalue, global_clipnorm : float, optional
         Bound for the norm of each variable's gradient, for each entry, or for the norm of all gradients together; at most one.
     use_ema : bool
         Whether an exponential moving average of the parameters is kept, which takes their place at the end of `fit`.
     ema_momentum : float
         In [0, 1]: after each update ``average = ema_momentum*average + (1-ema_momentum)*p``; the first average is p itself.
+        With gradients accumulated too; Keras averages after each batch then.
     ema_overwrite_frequency : int, optional
         The average takes the parameters' place after every so many updates, too.
     gradient_accumulation_steps : int, optional
@@ -78,6 +57,8 @@ class Optimizer(Configurable):
         Batches seen: as many as updates, unless gradients are accumulated.
     slots : dict of str to ndarray
         The optimizer's memory, vectors like p; empty before :meth:`build`.
+    numbers : dict of str to ndarray
+        What it remembers besides, each of shape (1,).
     built : bool
     arena : Arena or None
         The parameters and gradients that the next step works on.
@@ -91,9 +72,6 @@ class Optimizer(Configurable):
     TypeError
         For an unknown argument.
     """
-
-    op: Op
-    slot_names: tuple[str, ...] = ()
 
     def __init__(
         self,
@@ -111,22 +89,19 @@ class Optimizer(Configurable):
     ):
         self._learning_rate = self._as_learning_rate(learning_rate)
         self.weight_decay = None if weight_decay is None else check_number("weight_decay", weight_decay)
-        clips = {"clipnorm": clipnorm, "clipvalue": clipvalue, "global_clipnorm": global_clipnorm}
-        given = {k: check_number(k, v, open_low=True) for k, v in clips.items() if v is not None}
-        if len(given) > 1:
-            raise ValueError(f"at most one of clipnorm, clipvalue and global_clipnorm can be set, got {given}")
-        self.clipnorm, self.clipvalue, self.global_clipnorm = (given.get(k) for k in clips)
+        clips = check_clips(clipnorm=clipnorm, clipvalue=clipvalue, global_clipnorm=global_clipnorm)
+        self.clipnorm, self.clipvalue, self.global_clipnorm = clips.values()
         self.use_ema, self.ema_momentum = bool(use_ema), check_number("ema_momentum", ema_momentum, high=ONE_TOO)
-        self.ema_overwrite_frequency = _count("ema_overwrite_frequency", ema_overwrite_frequency)
-        self.gradient_accumulation_steps = _count("gradient_accumulation_steps", gradient_accumulation_steps)
+        self.ema_overwrite_frequency = check_count("ema_overwrite_frequency", ema_overwrite_frequency)
+        self.gradient_accumulation_steps = check_count("gradient_accumulation_steps", gradient_accumulation_steps)
         self.groups = check_groups(groups)
         self.name = name or type(self).__name__.lower()
         self.batches = 0
-        self.slots: dict[str, np.ndarray] = {}
+        self.slots, self.numbers = {}, {}
         self.built = False
-        self.arena: Arena | None = None
+        self.arena = None
         self._undecayed: list[str] = []
-        self._updates: list[Update] = []
+        self._own_variables: list[Any] = []
 
     def __init_subclass__(cls) -> None:
         """Show the arguments that a subclass passes on as ``**options`` in its signature, and so in its configuration."""
@@ -179,28 +154,14 @@ class Optimizer(Configurable):
     def iterations(self, value: int) -> None:
         self.batches = int(value) * self._accumulated
 
-    @property
-    def _accumulated(self) -> int:
-        """Batches an update."""
-        return self.gradient_accumulation_steps or 1
-
     def get_config(self) -> dict[str, Any]:
         """The constructor's arguments; a learning-rate schedule is kept as such."""
         return {**super().get_config(), "learning_rate": serialize(self._learning_rate)}
 
-    # --------------------------------------------------------------------------------------- what a step consists of
-
-    def op_for(self, parameter: Parameter) -> Op:
-        """The op that updates a parameter: `op`; optimizers that treat matrices in another way override it."""
-        return self.op
-
-    def slots_of(self, op: Op) -> tuple[str, ...]:
-        """The names of the slots that an update op takes after p and g."""
-        return self.slot_names
+    # --------------------------------------------------------------------------------------- which parameters
 
     def group_of(self, parameter: Parameter) -> Group:
-        """The factors of learning rate and weight decay for a parameter."""
-        group = group_of(parameter, self.groups)
+        group = super().group_of(parameter)
         return group._replace(weight_decay=0.0) if any(re.search(name, parameter.path) for name in self._undecayed) else group
 
     def exclude_from_weight_decay(self, var_list: Any = None, var_names: Any = None) -> None:
@@ -222,154 +183,30 @@ class Optimizer(Configurable):
         self._undecayed += [f"^{re.escape(parameter.path)}$" for parameter in var_list or ()]
         self._undecayed += [re.compile(name).pattern for name in var_names or ()]
 
-    def build(self, arena: Arena | Iterable[Parameter]) -> None:
-        """Allocate the slots for a model's parameters, and begin at step 0.
+    def build(self, variables: Arena | Iterable[Any]) -> None:
+        """Allocate the slots for some parameters, and begin at step 0.
 
         Parameters
         ----------
-        arena : Arena or iterable of Parameter
-            Parameters that have no arena get one.
+        variables : Arena or iterable of (Parameter or ndarray)
+            Parameters of a model move out of its vector, until it trains again.
 
         Raises
         ------
+        TypeError
+            When a variable is something else.
         ValueError
-            When a group of `groups` fits no parameter.
+            When there is none, or a group of `groups` fits no parameter.
         """
-        arena = arena if isinstance(arena, Arena) else _arena_of(arena)
-        paths = [p.path for p in arena.parameters]
-        for pattern in self.groups:
-            if not any(belongs(p, pattern) for p in arena.parameters):
-                raise ValueError(f"{self.name}: the group {pattern!r} fits no parameter; there are {', '.join(paths)}")
-        self.slots = {}
-        self.batches = 0
-        self.bind(arena)
-        self.built = True
+        if isinstance(variables, Arena):
+            self._own_variables = []
+            self.begin(variables)
+        else:
+            given = list(variables)
+            self.begin(_arena_of(given))
+            self._own_variables = given
 
-    def bind(self, arena: Arena) -> list[Update]:
-        """The op calls of a step on an arena's vectors, in order; makes slots that are not there yet."""
-        self.arena, before = arena, len(self.slots)
-        before_update, after_update = (self._accumulation, self.clipping), (self._averaging, self._constraints)
-        self._updates = [call for calls in (*before_update, self.update_calls, *after_update) for call in calls(arena)]
-        if len(self.slots) > before:
-            Parameter.moves += 1  # programs are bound to the slots as to parameters
-        return self._updates
-
-    @property
-    def form(self) -> tuple[Any, ...]:
-        """What the calls of a step depend on: while it stays, they do, whatever numbers are assigned."""
-        clips = self.clipnorm, self.clipvalue, self.global_clipnorm
-        return id(self.op), *clips, self.use_ema, self.ema_overwrite_frequency, self.gradient_accumulation_steps
-
-    def slot(self, name: str, arena: Arena, value: float = 0.0) -> np.ndarray:
-        """The vector of this name, of the arena's layout; made of `value` when it isn't there."""
-        if name not in self.slots:
-            self.slots[name] = aligned_zeros(arena.values.data.size, arena.values.data.dtype)
-            for view in arena.values.split(self.slots[name]):
-                view[...] = value
-        return self.slots[name]
-
-    def _accumulation(self, arena: Arena) -> list[Update]:
-        if self._accumulated == 1:
-            return []
-        g, total = arena.gradients.data, self.slot("gradient_sum", arena)
-        every = Update(accumulate_gradient, (g, total), when=lambda steps: np.ones_like(steps.due))
-        return [every, Update(mean_gradient, (g, total), {"count": self._accumulated})]
-
-    def clipping(self, arena: Arena) -> list[Update]:
-        """The calls that clip the gradient: none, one, or one a variable."""
-        g = arena.gradients.data
-        if self.clipvalue is not None:
-            return [Update(clip_by_value, (g,), {"limit": self.clipvalue})]
-        if self.global_clipnorm is not None:
-            return [Update(clip_by_norm, (g,), {"limit": self.global_clipnorm})]
-        if self.clipnorm is not None:
-            return [Update(clip_by_norm, (view.reshape(-1),), {"limit": self.clipnorm}) for view in arena.gradients.views]
-        return []
-
-    def update_calls(self, arena: Arena) -> list[Update]:
-        """The calls that update parameters and slots."""
-        made = []
-        for run in runs(arena, lambda parameter: (self.op_for(parameter), self.group_of(parameter))):
-            vectors = [arena.values.data, arena.gradients.data, *(self.slot(name, arena) for name in self.slots_of(run.op))]
-            made.append(Update(run.op, operands(run, arena, vectors), {name: self.value(name, run.group) for name in run.op.scalars}))
-        return made
-
-    def value(self, name: str, group: Group) -> Value:
-        """What a scalar of an update op is: an attribute as it is when the step is made, unless it changes from step to step."""
-        if name == "learning_rate":
-            return lambda steps: steps.learning_rate * group.learning_rate
-        if name == "weight_decay":
-            return lambda steps: (self.weight_decay or 0.0) * group.weight_decay
-        if name == "step":
-            return lambda steps: steps.step
-        return lambda steps: getattr(self, name)
-
-    def _averaging(self, arena: Arena) -> list[Update]:
-        if not self.use_ema:
-            return []
-        p, average = arena.values.data, self.slot("average", arena)
-        made = [Update(average_parameters, (p, average), {"momentum": lambda steps: np.where(steps.step == 1, 0.0, self.ema_momentum)})]
-        if self.ema_overwrite_frequency:
-            made.append(Update(take_average, (p, average), when=lambda steps: steps.due & (steps.step % self.ema_overwrite_frequency == 0)))
-        return made
-
-    def _constraints(self, arena: Arena) -> list[Update]:
-        calls = [call for p in arena.parameters if p.constraint for call in p.constraint.calls(p.value)]
-        return [Update(op, given[: len(op.arrays)], dict(zip(op.scalars, given[len(op.arrays) :], strict=True))) for op, given in calls]
-
-    # -------------------------------------------------------------------------------------------------- stepping
-
-    def scalar_table(self, steps: int, updates: Sequence[Update] | None = None) -> np.ndarray:
-        """For each of the next steps, the columns of its calls, should no learning rate be assigned meanwhile.
-
-        Parameters
-        ----------
-        steps : int
-        updates : sequence of Update, optional
-            The calls; all of a step by default.
-
-        Returns
-        -------
-        ndarray of shape (steps, columns), float64
-        """
-        rate, k = self._learning_rate, self._accumulated
-        batch = np.arange(self.batches, self.batches + steps)
-        rates = rate.rates(batch) if isinstance(rate, LearningRateSchedule) else rate
-        coming = Steps(batch, batch // k + 1, (batch + 1) % k == 0, rates)
-        columns = [column for update in (self._updates if updates is None else updates) for column in update.columns(coming)]
-        table = np.empty((steps, len(columns)))
-        for place, column in zip(table.T, columns, strict=True):
-            place[:] = column
-        return table
-
-    def step(self) -> None:
-        """Make one step from the gradients in the arena: clip them, update parameters and slots, count.
-
-        To write an optimizer in Python that no op can say, override it: ``self.arena.values.data`` and ``self.arena.gradients.data`` are
-        the flat vectors of all parameters and gradients, ``views`` the parameters' pieces; count ``self.batches`` up.
-
-        Raises
-        ------
-        ValueError
-            Before the optimizer is built.
-        """
-        if not self.built:
-            raise ValueError(f"{self.name} isn't built: call build(parameters), or apply(gradients, variables)")
-        self._make(self._updates)
-        self.batches += 1
-
-    def clip(self) -> None:
-        """Clip the gradients in the arena, for optimizers that override :meth:`step`."""
-        self._make(self.clipping(self.arena))  # type: ignore[arg-type]
-
-    def _make(self, updates: Sequence[Update]) -> None:
-        """Make some of the next step's calls."""
-        row = self.scalar_table(1, updates)[0].tolist()
-        for update in updates:
-            due, *scalars = row[: 1 + len(update.op.scalars)]
-            row = row[1 + len(update.op.scalars) :]
-            if due:
-                update.op(*update.arrays, *scalars)
+    # ------------------------------------------------------------------------------------- steps on arrays of one's own
 
     def apply(self, grads: Iterable[Any], trainable_variables: Iterable[Any] | None = None) -> None:
         """Make one step on variables of your own, as in Keras.
@@ -386,27 +223,42 @@ class Optimizer(Configurable):
         ValueError
             When there are no variables yet, or numbers or shapes don't fit; nothing has changed then.
         """
-        variables = list(self._own_variables if trainable_variables is None else trainable_variables)
+        variables = self._own_variables if trainable_variables is None else list(trainable_variables)
         gradients = [np.asarray(g) for g in grads]
         shapes, expected = [g.shape for g in gradients], [np.shape(v) for v in variables]
         if not variables or shapes != expected:
             raise ValueError(f"{self.name}: a gradient of the same shape is needed for each variable, {expected}, got {shapes}")
         if not self.built:
-            self.build([_as_parameter(v, number) for number, v in enumerate(variables)])
-        arena = self.arena
-        if arena is None or [p.shape for p in arena.parameters] != expected:
+            self.build(variables)
+        elif self.arena is None:  # a copy's is gone
+            self._bind_again(_arena_of(variables))
+        if [p.shape for p in self.arena.parameters] != expected:  # type: ignore[union-attr]
             raise ValueError(f"{self.name} was built for other variables; make a new optimizer for these")
         self._own_variables = variables
-        for parameter, variable, view, gradient in zip(arena.parameters, variables, arena.gradients.views, gradients, strict=True):
+        self._step_on_own(gradients)
+
+    def _bind_again(self, arena: Arena) -> None:
+        if any(slot.shape != arena.values.data.shape for slot in self.slots.values()):
+            raise ValueError(f"{self.name} was built for other variables; make a new optimizer for these")
+        self.bind(arena)
+
+    def _step_on_own(self, gradients: list[np.ndarray]) -> None:
+        arena: Arena = self.arena  # type: ignore[assignment]
+        for parameter, variable, view, gradient in zip(
+            arena.parameters, self._own_variables, arena.gradients.views, gradients, strict=True
+        ):
             view[...] = gradient
             if parameter is not variable:
                 parameter.value[...] = variable
         self.step()
-        for parameter, variable in zip(arena.parameters, variables, strict=True):
-            if parameter is not variable:
-                variable[...] = parameter.value
+        self._hand_out()
 
-    _own_variables: Iterable[Any] = ()
+    def _hand_out(self) -> None:
+        """Bring arrays of the caller's own up to date."""
+        if self._own_variables and self.arena is not None:
+            for parameter, variable in zip(self.arena.parameters, self._own_variables, strict=True):
+                if parameter is not variable:
+                    variable[...] = parameter.value
 
     def apply_gradients(self, grads_and_vars: Iterable[tuple[Any, Any]]) -> int:
         """:meth:`apply` for pairs of a gradient and its variable; returns the number of updates made."""
@@ -417,44 +269,18 @@ class Optimizer(Configurable):
     def finalize_variable_values(self, var_list: Any = None) -> None:
         """Put the moving average, where one is kept, in the parameters' place; `fit` does it when it ends."""
         if self.use_ema and self.iterations and self.arena is not None:
-            take_average(self.arena.values.data, self.slots["average"])
+            take_average(self.arena.values.data, self.slot("average", self.arena))
+            self._hand_out()
 
     def __getstate__(self) -> dict[str, Any]:
         """For copies and pickles: calls are bound to one model's arrays, and bound again when needed."""
-        return {**self.__dict__, "_updates": [], "arena": None, "_own_variables": ()}
+        return {**self.__dict__, "_updates": (), "_bound": None, "arena": None, "_own_variables": []}
 
 
-ONE_TOO = float(np.nextafter(1.0, 2.0))
-"""The bound below which numbers are that may be 1."""
-
-
-def _count(name: str, value: Any) -> int | None:
-    """A number of steps, or None."""
-    return None if value is None else positive_integer(name, value)
-
-
-def check_groups(groups: Any) -> dict[str, dict[str, float]]:
-    """Groups of parameters as plain data.
-
-    Raises
-    ------
-    ValueError
-        For other keys than ``learning_rate`` and ``weight_decay``, and factors that aren't finite numbers >= 0.
-    TypeError
-        For anything but a dictionary of dictionaries.
-    """
-    made = {}
-    for pattern, factors in dict(groups or {}).items():
-        if not isinstance(pattern, str) or not isinstance(factors, Mapping):
-            raise TypeError(f"groups must map names to factors such as {{'bias': {{'weight_decay': 0}}}}, got {pattern!r}: {factors!r}")
-        if unknown := set(factors) - set(Group._fields):
-            raise ValueError(f"groups[{pattern!r}] may hold {' and '.join(Group._fields)}, got {', '.join(map(repr, sorted(unknown)))}")
-        made[pattern] = {key: check_number(f"groups[{pattern!r}]: {key}", factor) for key, factor in factors.items()}
-    return made
-
-
-def _arena_of(parameters: Iterable[Parameter]) -> Arena:
-    given = list(parameters)
+def _arena_of(variables: list[Any]) -> Arena:
+    if not variables:
+        raise ValueError("an optimizer needs at least one variable")
+    given = [_as_parameter(v, number) for number, v in enumerate(variables)]
     return Arena(given, np.result_type(*(p.dtype for p in given)))
 
 

@@ -6,8 +6,11 @@ from typing import Any
 
 import numpy as np
 
+from fastnn.backend import Op
 from fastnn.optimizers.optimizer import Optimizer, check_number, optimizers, update
 from fastnn.optimizers.schedules import LearningRateSchedule
+
+__all__ = ["RMSprop"]
 
 
 def _increment(g: np.ndarray, v: np.ndarray, learning_rate: float, rho: float, epsilon: float) -> np.ndarray:
@@ -130,4 +133,11 @@ class RMSprop(Optimizer):
         self.momentum = check_number("momentum", momentum, high=1.0)
         self.epsilon = check_number("epsilon", epsilon, open_low=True)
         self.centered = centered
-        self.op, self.slot_names = _FORMS[bool(centered), self.momentum > 0]
+
+    @property
+    def op(self) -> Op:  # type: ignore[override]
+        return _FORMS[bool(self.centered), self.momentum > 0][0]
+
+    @property
+    def slot_names(self) -> tuple[str, ...]:  # type: ignore[override]
+        return _FORMS[bool(self.centered), self.momentum > 0][1]

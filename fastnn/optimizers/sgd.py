@@ -10,6 +10,8 @@ from fastnn.backend import Op
 from fastnn.optimizers.optimizer import ONE_TOO, Optimizer, check_number, optimizers, update
 from fastnn.optimizers.schedules import LearningRateSchedule
 
+__all__ = ["SGD"]
+
 
 @update("p (s), g (s) -> p")
 def sgd(p: np.ndarray, g: np.ndarray, learning_rate: float, weight_decay: float) -> None:
