@@ -83,7 +83,7 @@ REFUSED = [
     ("accumulate_loss", (real(3), real(2), real(2), real(1)), ValueError, r"penalty has shape \(2,\), expected \(1\)"),
     ("gather", (real(4, 2), np.zeros(3, np.int32), real(3, 2)), ValueError, "gather: index must have dtype int64"),
     ("gather", (real(4, 2), np.zeros(3, np.uint64), real(3, 2)), ValueError, "gather: index must have dtype int64"),
-    ("squared_error", (real(2, 3), real(2, 3), np.zeros(2, np.float32)), ValueError, "value must have dtype float64"),
+    ("accuracy", (real(2, 3), real(2, 3), np.zeros(2, np.float32)), ValueError, "value must have dtype float64"),
     ("tanh", (real(2, 6)[:, ::2], real(2, 3)), ValueError, "tanh: z must (be contiguous|have contiguous rows); copy it first"),
     ("tanh", (real(2, 3), np.asfortranarray(real(2, 3))), ValueError, "tanh: a must .*contiguous"),
     ("sgd", (real(6)[::2], real(3), 0.1, 0.0), ValueError, "sgd: p must be contiguous"),
@@ -470,7 +470,7 @@ def test_every_call_is_in_one_region():
 N, WIDTHS = 7, (3, 70)
 SIZES = {"k": WIDTHS, "m": WIDTHS}
 OPS = ["dense", "dense_backward_input", "dense_backward_kernel", "dense_backward_bias", "relu", "tanh", "tanh_backward", "batch_norm"]
-OPS += ["batch_norm_backward", "batch_norm_inference", "mean_squared_error", "squared_error", "clip_by_value", "l1_l2_penalty", "gather"]
+OPS += ["batch_norm_backward", "batch_norm_inference", "mean_squared_error", "accuracy", "clip_by_value", "l1_l2_penalty", "gather"]
 ROWS = ["glu", "glu_backward", "batch_norm_inference"]
 """Ops that take rows which lie apart."""
 SCALARS = {"momentum": 0.9, "epsilon": 1.0, "limit": 0.7, "l1": 0.01, "l2": 0.02}

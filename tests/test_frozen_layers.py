@@ -31,7 +31,7 @@ def network(frozen=(), **options):
 
 
 def backward_ops(model, n=23):
-    return [call.op.name for call in model._lowered(n, True, False, model._clips()).program.backward_calls]
+    return [call.op.name for call in model._lowered(n, True, False, model.optimizer.form).program.backward_calls]
 
 
 @pytest.mark.parametrize("frozen", [["first"], ["first", "norm"], ["second"], ["norm", "out"], ["first", "norm", "second"]], ids=str)

@@ -218,7 +218,7 @@ def test_weight_decay_of_a_group(each_backend):
 
 
 def test_exclude_from_weight_decay_by_parameter():
-    model, o = network(None or "sgd"), SGD(0.1, weight_decay=0.5)
+    model, o = network("sgd"), SGD(0.1, weight_decay=0.5)
     model.compile(o, "mse")
     chosen = model.trainable_weights[2]
     o.exclude_from_weight_decay(var_list=[chosen])
@@ -318,7 +318,7 @@ del registry[unit_length.name]
 
 class Sphere:
     def calls(self, parameter):
-        return [(unit_length, (parameter.value.reshape(-1),), (2.0,))]
+        return [(unit_length, (parameter.value.reshape(-1), 2.0))]
 
 
 def test_constraints_hold_after_each_update_and_before_the_average_is_not_touched(each_backend):
