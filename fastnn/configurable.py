@@ -6,7 +6,7 @@ import difflib
 import inspect
 import re
 from collections.abc import Iterable
-from typing import Any, Generic, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 import numpy as np
 
@@ -72,8 +72,12 @@ class Catalogue(Generic[T]):
         What an object must be to be accepted as it is.
     """
 
+    all: ClassVar[list[Catalogue[Any]]] = []
+    """Every catalogue there is."""
+
     def __init__(self, kind: str, base: type[T]):
         self.kind, self.base = kind, base
+        Catalogue.all.append(self)
         self.members: dict[str, Any] = {}
         self._aliases: dict[str, Any] = {}
 

@@ -1,0 +1,181 @@
+"""Everything that has a name: activations, losses, metrics, optimizers, ... with formula, source, and what computes it."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from fastnn import callbacks, constraints, initializers, layers, losses, metrics, optimizers, regularizers
+from fastnn.activations import Activation
+from fastnn.backend import Op, registry
+from fastnn.configurable import Catalogue
+from fastnn.losses import Loss
+
+__all__ = ["Entry", "entries", "kinds"]
+
+_PARTS = (callbacks, constraints, initializers, layers, losses, metrics, optimizers, regularizers)  # importing them fills their catalogues
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A thing of the catalogue.
+
+    Attributes
+    ----------
+    kind, name : str
+        ``"optimizer"``, ``"Adam"``.
+    aliases : tuple of str
+        Other names it is found by.
+    summary : str
+        What it is, in a sentence.
+    formula : str
+        The rule, where that isn't in the summary.
+    source : str
+        Where the formula comes from; empty for definitions that need none.
+    ops : tuple of Op
+        What computes it; empty where it is written in Python.
+    """
+
+    kind: str
+    name: str
+    aliases: tuple[str, ...]
+    summary: str
+    formula: str
+    source: str
+    ops: tuple[Op, ...]
+
+    @property
+    def backends(self) -> str:
+        """Which backends compute it: both, or Python alone where it has no ops."""
+        if not self.ops:
+            return "Python"
+        return "NumPy, compiled" if all(op.compiled for op in self.ops) else "NumPy"
+
+
+def kinds() -> dict[str, dict[str, Any]]:
+    """The members by kind and name."""
+    public = [c for c in Catalogue.all if not c.base.__module__.startswith("fastnn.tables")]
+    found = {c.kind: dict(c.members) for c in sorted(public, key=lambda c: c.kind)}
+    own = {name: getattr(callbacks, name) for name in callbacks.__all__}
+    return {**found, "callback": {name: c for name, c in own.items() if inspect.isclass(c) and c is not callbacks.Callback}}
+
+
+def entries(kind: str | None = None) -> Iterator[Entry]:
+    """All things, or those of a kind, in the order of their names.
+
+    Parameters
+    ----------
+    kind : str, optional
+        ``"activation"``, ``"loss"``, ...
+
+    Raises
+    ------
+    ValueError
+        For an unknown kind.
+    """
+    known = kinds()
+    if kind is not None and kind not in known:
+        raise ValueError(f"unknown kind {kind!r}: known are {', '.join(known)}")
+    for each in known if kind is None else [kind]:
+        aliases = _aliases(each)
+        for name in sorted(known[each], key=str.lower):
+            yield _entry(each, name, known[each][name], tuple(sorted(aliases.get(name, ()))))
+
+
+def _aliases(kind: str) -> dict[str, set[str]]:
+    found: dict[str, set[str]] = {}
+    for catalogue in Catalogue.all:
+        if catalogue.kind == kind:
+            for alias in catalogue.names():
+                found.setdefault(_name(catalogue.find(alias)), set()).add(alias)
+    return {name: aliases - {name} for name, aliases in found.items()}
+
+
+def _name(member: Any) -> str:
+    return member.__name__
+
+
+def _entry(kind: str, name: str, member: Any, aliases: tuple[str, ...]) -> Entry:
+    ops = tuple(_ops(member))
+    rules = [paragraph(rule) for rule in _rules(member, ops)]
+    summary = paragraph(member)
+    texts = [inspect.getdoc(each) or "" for each in (member, getattr(member, "function", None), *ops) if each is not None]
+    source = next(filter(None, map(_references, texts)), "") or next(filter(None, map(_parenthesis, [summary, *rules])), "")
+    return Entry(kind, name, aliases, summary, next((r for r in rules if r != summary), ""), source, ops)
+
+
+def _ops(member: Any) -> list[Op]:
+    """The ops behind a member: an activation's and a loss's own, else those declared in its module."""
+    if isinstance(member, Activation):
+        return [op for op in (member.forward, member.gradient) if op is not None]
+    if issubclass(member, Loss):
+        function = getattr(member, "function", None)
+        return [op for op in (getattr(function, "op", None), getattr(function, "op_on_logits", None)) if op is not None]
+    named = getattr(member, "op", None)
+    return [named] if isinstance(named, Op) else [op for op in registry.values() if op.reference.__module__ == member.__module__]
+
+
+def _rules(member: Any, ops: tuple[Op, ...]) -> list[Any]:
+    """Whose documentation gives the formula where the member's own doesn't."""
+    function: Callable[..., Any] | None = getattr(member, "function", None)
+    return [function] if function is not None else list(ops[:1])
+
+
+def paragraph(thing: Any) -> str:
+    """The first paragraph of the documentation, as Markdown on one line."""
+    text = (inspect.getdoc(thing) or "").split("\n\n")[0]
+    text = re.sub(r":\w+:`~?([^`]*)`", r"`\1`", " ".join(text.split()))
+    return text.replace("``", "`")
+
+
+def _references(text: str) -> str:
+    """What stands under "References"."""
+    found = re.search(r"^References\n-+\n(.*?)(?:\n\n|\Z)", text, re.MULTILINE | re.DOTALL)
+    return " ".join(found.group(1).split()) if found else ""
+
+
+def _parenthesis(text: str) -> str:
+    """A source in parentheses, which has a year."""
+    found = re.search(r"\(([^()]*\b(?:19|20)\d\d\b[^()]*)\)", text)
+    return found.group(1) if found else ""
+
+
+# ---------------------------------------------------------------------------------------------------- as a page
+
+
+def markdown(deviations: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> str:
+    """The whole catalogue as a page.
+
+    Parameters
+    ----------
+    deviations : dict
+        By kind, name and peer: the largest relative deviation found, or the reason why there is nothing to compare with.
+    """
+    lines = [_HEAD]
+    for kind in kinds():
+        found = list(entries(kind))
+        lines += [
+            f"\n## {kind[0].upper()}{kind[1:]}s ({len(found)})\n",
+            "| name | what it computes | source | backends | largest deviation |",
+        ]
+        lines += ["|---|---|---|---|---|", *(_row(entry, deviations.get(kind, {}).get(entry.name, {})) for entry in found)]
+    return "\n".join(lines) + "\n"
+
+
+_HEAD = """# Catalogue
+
+Everything that has a name, its formula and its source, and how far it lies from PyTorch or Keras: the largest deviation in float64 over all
+options and gradients that `tests/peers` compares, relative to the largest magnitude. Names after the first are aliases.
+
+Made by `fastnn catalogue --markdown --deviations docs/deviations.json > docs/catalogue.md`, the deviations by
+`FASTNN_DEVIATIONS=docs/deviations.json pytest tests/peers`."""
+
+
+def _row(entry: Entry, deviations: Mapping[str, Any]) -> str:
+    found = ", ".join(f"{peer} {value:.0e}" if isinstance(value, float) else f"{value}" for peer, value in sorted(deviations.items()))
+    names = f"`{entry.name}`" + "".join(f", {alias}" for alias in entry.aliases)
+    cells = names, f"{entry.summary} {entry.formula}".strip(), entry.source, entry.backends, found
+    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
