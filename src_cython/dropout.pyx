@@ -2,6 +2,7 @@
 
 from libc.stdint cimport int64_t, uint32_t, uint64_t
 
+from hash cimport mix, splitmix
 from kernel cimport Array, declare
 from real cimport real
 
@@ -9,19 +10,6 @@ kernels = {}
 
 cdef enum:
     UNITS = 256
-
-
-cdef uint64_t splitmix(uint64_t z) noexcept nogil:
-    z += 0x9E3779B97F4A7C15ULL
-    z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9ULL
-    z = (z ^ (z >> 27)) * 0x94D049BB133111EBULL
-    return z ^ (z >> 31)
-
-
-cdef inline uint32_t mix(uint32_t h) noexcept nogil:
-    h = (h ^ (h >> 16)) * 0x21F0AAADU
-    h = (h ^ (h >> 15)) * 0xD35A2D97U
-    return h ^ (h >> 15)
 
 
 cdef void drop(Py_ssize_t n, const real* x, real* y, uint32_t low, uint32_t high, double rate) noexcept nogil:

@@ -40,6 +40,7 @@ SCHEDULES = {
 
 LAYER_OPTIONS = {
     "Activation": {"activation": "tanh"},
+    "ActivationMix": {"activation": "tanh", "weight_initializer": initializers.Constant(0.7), "weight_regularizer": "l2"},
     "ActivityRegularization": {"l1": 0.1},
     "BatchNormalization": {"momentum": 0.8, "epsilon": 1e-2, "gamma_regularizer": "l1"},
     "Dense": {
@@ -50,8 +51,13 @@ LAYER_OPTIONS = {
         "kernel_constraint": "max_norm",
     },
     "Dropout": {"rate": 0.4, "seed": 3},
+    "ELU": {"alpha": 0.7},
     "InputLayer": {"shape": (4,)},
+    "LeakyReLU": {"negative_slope": 0.1},
+    "PReLU": {"alpha_initializer": initializers.Constant(0.25), "alpha_regularizer": "l1", "shared_axes": [1]},
     "Parallel": lambda: {"branches": [[], [layers.Dense(3, name="inner"), layers.BatchNormalization(name="norm")]]},
+    "RReLU": {"lower_slope": 0.1, "upper_slope": 0.4, "seed": 4},
+    "ReLU": {"max_value": 2.0, "negative_slope": 0.1, "threshold": 0.5},
     "Residual": lambda: {"layers": [layers.Dense(4, activation="tanh", name="inner")]},
 }
 """What layers are made with in tests that go through all of them, where they need something."""

@@ -41,6 +41,8 @@ def test_output_has_the_shape_that_was_announced(name, training):
 
 @EVERY_LAYER
 def test_an_input_of_three_axes_is_rows_of_its_last(name):
+    if name == "PReLU":  # its slopes are those of a sample's entries: tests/test_activation_layers.py
+        return
     x = samples(5, 3, 4)
     layer = layers.InputLayer((3, 4)) if name == "InputLayer" else any_layer(name)
     if name == "Flatten":

@@ -150,9 +150,9 @@ class Activation:
         """
         return tuple(shape)
 
-    def lower(self, program: Program, z: Tensor) -> Tensor:
-        """Append the activation of `z` to `program`, with its backward, and return it."""
-        a = program.successor(z)
+    def lower(self, program: Program, z: Tensor, a: Tensor | None = None) -> Tensor:
+        """Append the activation of `z` to `program`, with its backward, and return it; `a` is where it goes, if not anywhere."""
+        a = a or program.successor(z)
         zr, ar = z.rows, a.rows
         program.forward(self.forward, zr.value, ar.value, *self.arguments)
         backward = None
@@ -194,7 +194,7 @@ class Identity(Activation):
     def _apply(self, z: np.ndarray) -> np.ndarray:
         return z.copy()
 
-    def lower(self, program: Program, z: Tensor) -> Tensor:
+    def lower(self, program: Program, z: Tensor, a: Tensor | None = None) -> Tensor:
         return z
 
 

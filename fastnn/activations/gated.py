@@ -37,10 +37,8 @@ class GatedActivation(RowActivation):
         self.forward(*halves(z), a, *self.arguments)
         return a
 
-    def lower(self, program: Program, z: Tensor) -> Tensor:
-        a = program.tensor(*self.compute_output_shape(z.features))
-        if z.grad is None:
-            a.grad = None
+    def lower(self, program: Program, z: Tensor, a: Tensor | None = None) -> Tensor:
+        a = a or program.tensor(*self.compute_output_shape(z.features), needs_grad=z.grad is not None)
         zr, ar = z.rows, a.rows
         program.forward(self.forward, *halves(zr.value), ar.value, *self.arguments)
         if z.grad is not None:

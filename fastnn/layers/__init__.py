@@ -1,14 +1,21 @@
 """Layers, with Keras' names and arguments."""
 
 from fastnn.layers.activation import *
+from fastnn.layers.activation_mix import *
 from fastnn.layers.activity_regularization import *
 from fastnn.layers.batch_normalization import *
 from fastnn.layers.dense import *
 from fastnn.layers.dropout import *
+from fastnn.layers.elu import *
 from fastnn.layers.flatten import *
 from fastnn.layers.input import *
 from fastnn.layers.layer import *
+from fastnn.layers.leaky_relu import *
 from fastnn.layers.parallel import *
+from fastnn.layers.prelu import *
+from fastnn.layers.relu import *
+from fastnn.layers.rrelu import *
+from fastnn.layers.softmax import *
 
 get = layers.get
 

@@ -38,8 +38,8 @@ class Activation(Layer):
     ----------
     activation : str or fastnn.activations.Activation
         ``"relu"``, ``fastnn.activations.gelu``, ...
-    name : str, optional
-    input_shape : tuple of int, optional
+    **options
+        `name`, `input_shape` and `trainable`, as for any :class:`Layer`.
 
     Raises
     ------
@@ -47,8 +47,8 @@ class Activation(Layer):
         For an unknown name; when it is built, for a shape that the activation doesn't take.
     """
 
-    def __init__(self, activation: Any, name: str | None = None, input_shape: tuple[int, ...] | None = None):
-        super().__init__(name, input_shape)
+    def __init__(self, activation: Any, **options: Any):
+        super().__init__(**options)
         self.activation = activations.get(activation)
 
     def make_parameters(self, features: tuple[int, ...]) -> None:
