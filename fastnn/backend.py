@@ -7,8 +7,8 @@ benchmarks, the documentation) enumerates the registry: no op is ever listed by 
 
 An op writes into arrays its caller owns and returns nothing. Its shape signature reads like
 ``"x (n, k), w (k, m), b (m) -> z (n, m)"``: inputs, an arrow, outputs; a name on both sides is updated in place;
-a dtype may follow a shape (``labels (n) int64``), all other arrays share one floating dtype; parameters of the
-function that the signature doesn't mention are scalars.
+a dtype may follow a shape (``labels (n) int64``), all other arrays share one floating dtype; an axis may have several
+times a size (``y (n, 2m)``); parameters of the function that the signature doesn't mention are scalars.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-__all__ = ["Argument", "Op", "current", "isa", "op", "registry", "use", "why_not"]
+__all__ = ["Argument", "Op", "current", "factor", "isa", "op", "registry", "use", "why_not"]
 
 registry: dict[str, Op] = {}
 """Every op by name, in the order of declaration."""
@@ -135,6 +135,12 @@ def op(
         return declared
 
     return declare
+
+
+def factor(symbol: str) -> tuple[int, str]:
+    """How often a size is taken along an axis, and its name: ``"2m"`` is (2, "m"), ``"m"`` (1, "m"), ``"2"`` (2, "")."""
+    digits, name = re.fullmatch(r"(\d*)(\D?\w*)", symbol).groups()  # type: ignore[union-attr]
+    return int(digits or 1), name
 
 
 _ARGUMENT = re.compile(r"\s*(\w+)\s*(?:\(([\w\s,]*)\))?\s*(\w+)?\s*(?:,|$)")

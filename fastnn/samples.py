@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from fastnn.backend import Argument, Op, registry
+from fastnn.backend import Argument, Op, factor, registry
 from fastnn.memory import aligned_zeros
 
 SCALARS: dict[str, float] = {
@@ -35,7 +35,7 @@ def _probabilities(shape: tuple[int, ...], sizes: Mapping[str, int], rng: np.ran
 
 
 def _one_hot(shape: tuple[int, ...], sizes: Mapping[str, int], rng: np.random.Generator) -> np.ndarray:
-    return np.eye(shape[-1])[rng.integers(0, shape[-1], shape[:-1])] if shape[-1] else np.zeros(shape)
+    return rng.integers(0, max(shape[-1], 1), shape[:-1])[..., None] == np.arange(shape[-1])
 
 
 Draw = Callable[[tuple[int, ...], Mapping[str, int], np.random.Generator], np.ndarray]
@@ -49,6 +49,8 @@ KINDS: dict[str, Draw] = {
     "one_hot": _one_hot,
     "binary": lambda shape, sizes, rng: rng.integers(0, 2, shape),
     "signs": lambda shape, sizes, rng: rng.integers(0, 2, shape) * 2 - 1,
+    "signed": lambda shape, sizes, rng: rng.uniform(1, 2, shape) * rng.choice([-1, 1], shape),
+    "counts": lambda shape, sizes, rng: rng.integers(0, 5, shape),
     "sorted": lambda shape, sizes, rng: np.sort(rng.random(shape)),
     "labels": lambda shape, sizes, rng: rng.integers(0, max(sizes["m"], 1), shape),
     "numbers": lambda shape, sizes, rng: rng.integers(1, 1000, shape),
@@ -82,8 +84,9 @@ def kind(op: Op, argument: Argument) -> str:
 
 
 def size_of(symbol: str, sizes: Mapping[str, int]) -> int:
-    """The size that a symbol of a signature stands for: a number for itself, an unknown symbol for 3."""
-    return int(symbol) if symbol.isdigit() else sizes.get(symbol, 3)
+    """The size that a symbol of a signature stands for: a number for itself, an unknown symbol for 3, ``2m`` for twice m."""
+    times, name = factor(symbol)
+    return times * (sizes.get(name, 3) if name else 1)
 
 
 def shape_of(argument: Argument, sizes: Mapping[str, int]) -> tuple[int, ...]:

@@ -6,6 +6,8 @@ One module, because its classes share C structures; one class a file.
 from libc.stdint cimport int64_t
 from team cimport team_forget
 
+from fastnn.backend import factor
+
 cdef extern from *:
     void* take_room "fastnn_take_room"(size_t bytes) noexcept nogil
     void give_room "fastnn_give_room"(void* room) noexcept nogil

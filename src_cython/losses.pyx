@@ -1,94 +1,85 @@
-"""Losses that are a mean over the outputs, and their gradients, in one call."""
+"""Losses of real numbers that are a mean over the outputs, and their gradients, in one call."""
 
 from kernel cimport Array, declare
-from loss cimport TILE, clipped
+from loss cimport mean_of
 from real cimport real
-from rows cimport row_sum
-from vmath cimport vabs, vexp, vlog, vlog1p, vlog1p_unit, vmax, vmin
+from vmath cimport vabs, vcopysign, vexpm1, vlog, vlog1p, vlog1p_unit, vmax, vmin
 
 kernels = {}
 
-# Means over the outputs of a term that depends on one y and one t. A term function writes the terms and slopes of
-# `count` numbers; it is called through a pointer once a tile.
 
-cdef inline void weigh_rows(
-    const real* term, real* slope, const real* w, real* value, Py_ssize_t rows, Py_ssize_t m, real share
-) noexcept nogil:
-    """Add each row's weighted terms to its value, and weigh its slopes; slope's rows are m apart, as term's are."""
-    cdef Py_ssize_t r, k
-    cdef real scale
-    if m == 1:  # regression on many rows: one flat loop instead of 2 ns a row
-        for r in range(rows):
-            value[r] += share * w[r] * term[r]
-            slope[r] *= share * w[r]
-        return
-    for r in range(rows):
-        scale = share * w[r]
-        value[r] += <real>(scale * row_sum(term + r * m, m))
-        for k in range(m):
-            slope[r * m + k] *= scale
+cdef inline real signed(real d, real size) noexcept nogil:
+    """`size` with the sign of d; d itself where that is 0 or NaN."""
+    return size if d > <real>0 else (-size if d < <real>0 else d)
 
 
-cdef void mean_of(
-    void (*terms)(const real*, const real*, real*, real*, Py_ssize_t, real) noexcept nogil,
-    real parameter,
-    const Array* a,
-    real* term,
-) noexcept nogil:
-    """The weighted means and their gradients of `a`: y, t, w, value, dy; `term` is scratch."""
-    cdef const real* y = <const real*>a[0].data
-    cdef const real* t = <const real*>a[1].data
-    cdef const real* w = <const real*>a[2].data
-    cdef real* value = <real*>a[3].data
-    cdef real* dy = <real*>a[4].data
-    cdef Py_ssize_t i, j, height, width, n = a[0].shape[0], m = a[0].shape[1]
-    cdef Py_ssize_t rows = max(TILE // m, 1) if m else 1, columns = min(m, TILE)
-    cdef real share = <real>(1.0 / m) if m else 0
-    for i in range(n):
-        value[i] = 0
-    i = 0
-    while i < n:
-        height = min(rows, n - i)
-        j = 0
-        while j < m:
-            width = min(columns, m - j)
-            terms(y + i * m + j, t + i * m + j, term, dy + i * m + j, height * width, parameter)
-            weigh_rows(<const real*>term, dy + i * m + j, w + i, value + i, height, width, share)
-            j += columns
-        i += rows
-
-
-cdef void squared(const real* y, const real* t, real* term, real* slope, Py_ssize_t count, real unused) noexcept nogil:
+cdef void squared(const real* y, const real* t, const real* c, real* term, real* slope, Py_ssize_t count, const double* s) noexcept nogil:
     cdef Py_ssize_t k
     for k in range(count):
-        slope[k] = 2 * (y[k] - t[k])
+        slope[k] = <real>2 * (y[k] - t[k])
         term[k] = (y[k] - t[k]) * (y[k] - t[k])
 
 
 cdef void mean_squared_error(const Array* a, const double* s, real* room) noexcept nogil:
-    mean_of[real](squared[real], 0, a, room)
+    mean_of[real](squared[real], NULL, a, s, room)
 
 declare(kernels, "mean_squared_error", mean_squared_error[float], mean_squared_error[double])
 
 
-cdef void absolute(const real* y, const real* t, real* term, real* slope, Py_ssize_t count, real unused) noexcept nogil:
+cdef void absolute(const real* y, const real* t, const real* c, real* term, real* slope, Py_ssize_t count, const double* s) noexcept nogil:
     cdef Py_ssize_t k
     cdef real d
     for k in range(count):
         d = y[k] - t[k]
-        slope[k] = <real>1 if d > 0 else (<real>-1 if d < 0 else d)
+        slope[k] = signed(d, <real>1)
         term[k] = vabs(d)
 
 
 cdef void mean_absolute_error(const Array* a, const double* s, real* room) noexcept nogil:
-    mean_of[real](absolute[real], 0, a, room)
+    mean_of[real](absolute[real], NULL, a, s, room)
 
 declare(kernels, "mean_absolute_error", mean_absolute_error[float], mean_absolute_error[double])
 
 
-cdef void huber_terms(const real* y, const real* t, real* term, real* slope, Py_ssize_t count, real delta) noexcept nogil:
+cdef void percent(const real* y, const real* t, const real* c, real* term, real* slope, Py_ssize_t count, const double* s) noexcept nogil:
     cdef Py_ssize_t k
-    cdef real d, q
+    cdef real d, share
+    for k in range(count):
+        d = y[k] - t[k]
+        share = <real>100 / vmax(vabs(t[k]), <real>1e-7)
+        slope[k] = share * signed(d, <real>1)
+        term[k] = share * vabs(d)
+
+
+cdef void mean_absolute_percentage_error(const Array* a, const double* s, real* room) noexcept nogil:
+    mean_of[real](percent[real], NULL, a, s, room)
+
+declare(kernels, "mean_absolute_percentage_error", mean_absolute_percentage_error[float], mean_absolute_percentage_error[double])
+
+
+cdef void logarithmic(
+    const real* y, const real* t, const real* c, real* term, real* slope, Py_ssize_t count, const double* s
+) noexcept nogil:
+    cdef Py_ssize_t k
+    cdef real p, d
+    for k in range(count):
+        p = vmax(y[k], <real>1e-7)
+        d = vlog1p(p) - vlog1p(vmax(t[k], <real>1e-7))
+        slope[k] = <real>0 if p > y[k] else <real>2 * d / (<real>1 + p)
+        term[k] = d * d
+
+
+cdef void mean_squared_logarithmic_error(const Array* a, const double* s, real* room) noexcept nogil:
+    mean_of[real](logarithmic[real], NULL, a, s, room)
+
+declare(kernels, "mean_squared_logarithmic_error", mean_squared_logarithmic_error[float], mean_squared_logarithmic_error[double])
+
+
+cdef void huber_terms(
+    const real* y, const real* t, const real* c, real* term, real* slope, Py_ssize_t count, const double* s
+) noexcept nogil:
+    cdef Py_ssize_t k
+    cdef real d, q, delta = <real>s[0]
     for k in range(count):
         d = y[k] - t[k]
         q = vmin(vabs(d), delta)
@@ -97,43 +88,112 @@ cdef void huber_terms(const real* y, const real* t, real* term, real* slope, Py_
 
 
 cdef void huber(const Array* a, const double* s, real* room) noexcept nogil:
-    mean_of[real](huber_terms[real], <real>s[0], a, room)
+    mean_of[real](huber_terms[real], NULL, a, s, room)
 
 declare(kernels, "huber", huber[float], huber[double])
 
 
-cdef void binary_terms(const real* y, const real* t, real* term, real* slope, Py_ssize_t count, real smoothing) noexcept nogil:
+cdef void smooth_terms(
+    const real* y, const real* t, const real* c, real* term, real* slope, Py_ssize_t count, const double* s
+) noexcept nogil:
     cdef Py_ssize_t k
-    cdef real p, s, keep = 1 - smoothing, half = smoothing / 2
+    cdef real d, beta = <real>s[0], half = <real>0.5 * beta
     for k in range(count):
-        p = clipped(y[k])
-        s = t[k] * keep + half
-        slope[k] = <real>0 if vabs(y[k] - p) > 0 else (p - s) / (p * (1 - p))
-        term[k] = -s * vlog(p)
-    # A loop of its own: of a sum of two products either may be fused, so bits would depend on where a tile ends.
-    for k in range(count):
-        term[k] -= (1 - (t[k] * keep + half)) * vlog1p(-clipped(y[k]))
+        d = y[k] - t[k]
+        slope[k] = d / beta if vabs(d) < beta else signed(d, <real>1)
+        term[k] = <real>0.5 * d * d / beta if vabs(d) < beta else vabs(d) - half
 
 
-cdef void binary_crossentropy(const Array* a, const double* s, real* room) noexcept nogil:
-    mean_of[real](binary_terms[real], <real>s[0], a, room)
+cdef void smooth_l1(const Array* a, const double* s, real* room) noexcept nogil:
+    mean_of[real](smooth_terms[real], NULL, a, s, room)
 
-declare(kernels, "binary_crossentropy", binary_crossentropy[float], binary_crossentropy[double])
+declare(kernels, "smooth_l1", smooth_l1[float], smooth_l1[double])
 
 
-cdef void binary_logit_terms(const real* y, const real* t, real* term, real* slope, Py_ssize_t count, real smoothing) noexcept nogil:
+cdef void log_cosh_terms(
+    const real* y, const real* t, const real* c, real* term, real* slope, Py_ssize_t count, const double* s
+) noexcept nogil:
     cdef Py_ssize_t k
-    cdef real e, s, against, size, keep = 1 - smoothing, half = smoothing / 2
+    cdef real d, q, e
     for k in range(count):
-        e = vexp(-vabs(y[k]))
-        s = t[k] * keep + half
-        against = 1 - s if y[k] >= 0 else s  # the target's share on the other side of 0 than y
-        size = (against - (s if y[k] >= 0 else 1 - s) * e) / (1 + e)
-        slope[k] = size if y[k] >= 0 else -size
-        term[k] = against * vabs(y[k]) + vlog1p_unit(e)
+        d = y[k] - t[k]
+        q = -vexpm1(-vabs(d))
+        e = <real>1 - q
+        slope[k] = vcopysign(q * (<real>2 - q) / (<real>1 + e * e), d)
+        term[k] = vlog1p_unit(q * q / (<real>2 * e) if vabs(d) < <real>1 else e * e)
+        term[k] += <real>0 if vabs(d) < <real>1 else vabs(d) - <real>0.6931471805599453
 
 
-cdef void binary_crossentropy_from_logits(const Array* a, const double* s, real* room) noexcept nogil:
-    mean_of[real](binary_logit_terms[real], <real>s[0], a, room)
+cdef void log_cosh(const Array* a, const double* s, real* room) noexcept nogil:
+    mean_of[real](log_cosh_terms[real], NULL, a, s, room)
 
-declare(kernels, "binary_crossentropy_from_logits", binary_crossentropy_from_logits[float], binary_crossentropy_from_logits[double])
+declare(kernels, "log_cosh", log_cosh[float], log_cosh[double])
+
+
+cdef void pinball(const real* y, const real* t, const real* c, real* term, real* slope, Py_ssize_t count, const double* s) noexcept nogil:
+    cdef Py_ssize_t k
+    cdef real d
+    for k in range(count):
+        d = y[k] - t[k]
+        slope[k] = <real>1 - c[k] if d > <real>0 else (-c[k] if d < <real>0 else d)
+        term[k] = slope[k] * d
+
+
+cdef void quantile(const Array* a, const double* s, real* room) noexcept nogil:
+    mean_of[real](pinball[real], <const real*>a[5].data, a, s, room)
+
+declare(kernels, "quantile", quantile[float], quantile[double])
+
+
+cdef void poisson_terms(
+    const real* y, const real* t, const real* c, real* term, real* slope, Py_ssize_t count, const double* s
+) noexcept nogil:
+    cdef Py_ssize_t k
+    cdef real p
+    for k in range(count):
+        p = y[k] + <real>1e-7
+        slope[k] = <real>1 - t[k] / p
+        term[k] = y[k] - t[k] * vlog(p)
+
+
+cdef void poisson(const Array* a, const double* s, real* room) noexcept nogil:
+    mean_of[real](poisson_terms[real], NULL, a, s, room)
+
+declare(kernels, "poisson", poisson[float], poisson[double])
+
+
+cdef inline real side(real t) noexcept nogil:
+    """A target of a hinge, where 0 stands for -1."""
+    return <real>-1 if t == <real>0 else t
+
+
+cdef void short_of(const real* y, const real* t, const real* c, real* term, real* slope, Py_ssize_t count, const double* s) noexcept nogil:
+    cdef Py_ssize_t k
+    cdef real u
+    for k in range(count):
+        u = <real>1 - side(t[k]) * y[k]
+        slope[k] = -side(t[k]) if u > <real>0 else (<real>0 if u < <real>0 else u)
+        term[k] = vmax(u, <real>0)
+
+
+cdef void hinge(const Array* a, const double* s, real* room) noexcept nogil:
+    mean_of[real](short_of[real], NULL, a, s, room)
+
+declare(kernels, "hinge", hinge[float], hinge[double])
+
+
+cdef void squared_short_of(
+    const real* y, const real* t, const real* c, real* term, real* slope, Py_ssize_t count, const double* s
+) noexcept nogil:
+    cdef Py_ssize_t k
+    cdef real u
+    for k in range(count):
+        u = vmax(<real>1 - side(t[k]) * y[k], <real>0)
+        slope[k] = <real>-2 * side(t[k]) * u
+        term[k] = u * u
+
+
+cdef void squared_hinge(const Array* a, const double* s, real* room) noexcept nogil:
+    mean_of[real](squared_short_of[real], NULL, a, s, room)
+
+declare(kernels, "squared_hinge", squared_hinge[float], squared_hinge[double])

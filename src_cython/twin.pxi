@@ -27,8 +27,8 @@ cdef char NATIVE = c"<" if sys.byteorder == "little" else c">"
 # What a signature says of one array.
 cdef struct Parameter:
     int axes
-    int[2] size            # which of the op's sizes each axis has; -1 where it is a number
-    Py_ssize_t[2] number
+    int[2] size            # which of the op's sizes each axis has; -1 where it is a number alone
+    Py_ssize_t[2] number   # how many times that size
     int kind
     bint written
 
@@ -100,10 +100,8 @@ cdef class Kernel:
             if not 1 <= parameter.axes <= 2:
                 raise ValueError(f"op {op.name!r}: {argument.name} must have one or two axes")
             for axis, symbol in enumerate(argument.shape):
-                if symbol.isdigit():
-                    parameter.size[axis], parameter.number[axis] = -1, int(symbol)
-                else:
-                    parameter.size[axis] = sizes.setdefault(symbol, len(sizes))
+                parameter.number[axis], name = factor(symbol)
+                parameter.size[axis] = sizes.setdefault(name, len(sizes)) if name else -1
         if len(sizes) > MAX_SIZES:
             raise ValueError(f"op {op.name!r} has more than {MAX_SIZES} sizes")
         self.symbols = tuple(sizes)
@@ -165,12 +163,11 @@ cdef class Kernel:
             if buffer.strides != NULL and buffer.strides[axis] % buffer.itemsize:
                 size = buffer.itemsize
                 raise ValueError(f"{self.__name__}: the strides of {self.names[i]} must be multiples of {size} bytes; copy it first")
-            if parameter.size[axis] < 0:
-                expected = parameter.number[axis]
-            else:
-                expected = sizes[parameter.size[axis]]
-                if expected < 0:
-                    expected = sizes[parameter.size[axis]] = buffer.shape[axis]
+            expected = parameter.number[axis]
+            if parameter.size[axis] >= 0:
+                if sizes[parameter.size[axis]] < 0 and buffer.shape[axis] % expected == 0:
+                    sizes[parameter.size[axis]] = buffer.shape[axis] // expected
+                expected *= sizes[parameter.size[axis]]
             if buffer.shape[axis] != expected:
                 raise ValueError(self.mismatch(i, call, sizes))
         return self.check_layout(i, array, parameter)
@@ -200,8 +197,8 @@ cdef class Kernel:
         given = tuple([call.buffer[i].shape[axis] for axis in range(parameter.axes)])
         expected = []
         for axis in range(parameter.axes):
-            known = parameter.number[axis] if parameter.size[axis] < 0 else sizes[parameter.size[axis]]
-            expected.append(f"{self.op.arrays[i].shape[axis]}" + (f"={known}" if parameter.size[axis] >= 0 and known >= 0 else ""))
+            known = -1 if parameter.size[axis] < 0 else parameter.number[axis] * sizes[parameter.size[axis]]
+            expected.append(f"{self.op.arrays[i].shape[axis]}" + (f"={known}" if known >= 0 else ""))
         return f"{self.__name__}: {self.names[i]} has shape {given}, expected ({', '.join(expected)})"
 
     def __call__(self, *given):

@@ -54,8 +54,8 @@ SCHEDULES = [
 
 
 def targets(loss, n, outputs):
-    op, rng = losses.losses.members[loss].function.op, np.random.default_rng(5)
-    shape = (n,) if op.arrays[1].dtype == "int64" else (n, outputs)
+    function, rng = losses.losses.members[loss].function, np.random.default_rng(5)
+    shape = (n,) if function.sparse else (n, outputs // function.outputs_per_target)
     return draws.KINDS[kinds(loss)[1]](shape, {"m": outputs}, rng)
 
 
@@ -101,16 +101,19 @@ def stacks(draw, loss, outputs):
 def trainings(draw):
     """A model's factory and the arguments of `fit`."""
     loss = draw(st.sampled_from(LOSSES))
-    outputs = draw(st.integers(2, 12))
+    function = losses.losses.members[loss].function
+    outputs = draw(st.integers(2, 12)) * function.outputs_per_target
     stack, features = draw(stacks(loss, outputs))
     clip = draw(st.sampled_from([{}, {"clipnorm": 0.1}, {"clipvalue": 0.05}, {"global_clipnorm": 0.2}]))
     kind, decay = draw(st.sampled_from(sorted(optimizer_catalogue.members))), draw(st.sampled_from([None, 0.01]))
     form, schedule = draw(st.sampled_from(forms(optimizer_catalogue.members[kind]))), draw(st.sampled_from(SCHEDULES))
     n = draw(st.integers(2, 40))
-    smoothing = {"label_smoothing": 0.1} if "label_smoothing" in losses.losses.members[loss]().parameters and draw(st.booleans()) else {}
-    reduction = draw(st.sampled_from(["sum_over_batch_size", "sum_over_batch_size", "sum"]))
-    known = METRICS.get(kinds(loss)[1], REGRESSION)
-    chosen = {key: draw(st.lists(st.sampled_from(known), max_size=2, unique=True)) for key in ("metrics", "weighted_metrics")}
+    smoothing = {"label_smoothing": 0.1} if "label_smoothing" in function.parameters and draw(st.booleans()) else {}
+    reduction = draw(st.sampled_from(["sum_over_batch_size", "mean_with_sample_weight", "sum"]))
+    known = METRICS.get(kinds(loss)[1], REGRESSION) if function.outputs_per_target == 1 else []
+    chosen = {
+        key: draw(st.lists(st.sampled_from(known), max_size=2, unique=True)) if known else [] for key in ("metrics", "weighted_metrics")
+    }
 
     # A gradient that is zero but for rounding, as batch normalization gives of a single sample, must stay small in the step.
     calm = {"epsilon": 0.1} if "epsilon" in optimizer_catalogue.members[kind]().get_config() else {}
@@ -267,12 +270,12 @@ def test_the_gradient_of_a_whole_model(hidden, loss):
         lambda: layers.Dense(4, activation=hidden, kernel_regularizer=regularizers.L2(0.05)),
         layers.BatchNormalization,
         lambda: layers.Dropout(0.3, seed=2),
-        lambda: layers.Dense(3, activation=making(loss) or "tanh", bias_regularizer=regularizers.L1(0.01), bias_initializer="ones"),
+        lambda: layers.Dense(4, activation=making(loss) or "tanh", bias_regularizer=regularizers.L1(0.01), bias_initializer="ones"),
         features=2,
         optimizer=optimizers.SGD(0.0),
         loss=loss,
     )
-    x, y, weights = samples(5, 2), targets(loss, 5, 3), np.array([1, 0.5, 2, 0, 1.5])
+    x, y, weights = samples(5, 2), targets(loss, 5, 4), np.array([1, 0.5, 2, 0, 1.5])
     state = [p.numpy() for p in model.non_trainable_weights]
     with fastnn.backend.use("numpy"):
         model._step[0] = 0

@@ -1,36 +1,20 @@
-"""Losses: what training minimises."""
+"""Losses: what training minimises. Each module says what it offers, and its classes enter the catalogue by themselves."""
 
 from fastnn.configurable import serialize
-from fastnn.losses.binary import BinaryCrossentropy, binary_crossentropy
-from fastnn.losses.categorical import (
-    CategoricalCrossentropy,
-    SparseCategoricalCrossentropy,
-    categorical_crossentropy,
-    sparse_categorical_crossentropy,
-)
+from fastnn.losses import binary, categorical, focal, likelihood, margins, overlap, regression, robust, similarity, sparse
+from fastnn.losses.binary import *
+from fastnn.losses.categorical import *
 from fastnn.losses.custom import FunctionLoss, PythonLoss, get, register
+from fastnn.losses.focal import *
+from fastnn.losses.likelihood import *
 from fastnn.losses.loss import Loss, LossFunction, losses
-from fastnn.losses.regression import Huber, MeanAbsoluteError, MeanSquaredError, huber, mean_absolute_error, mean_squared_error
+from fastnn.losses.margins import *
+from fastnn.losses.overlap import *
+from fastnn.losses.regression import *
+from fastnn.losses.robust import *
+from fastnn.losses.similarity import *
+from fastnn.losses.sparse import *
 
-__all__ = [
-    "BinaryCrossentropy",
-    "CategoricalCrossentropy",
-    "FunctionLoss",
-    "Huber",
-    "Loss",
-    "LossFunction",
-    "MeanAbsoluteError",
-    "MeanSquaredError",
-    "PythonLoss",
-    "SparseCategoricalCrossentropy",
-    "binary_crossentropy",
-    "categorical_crossentropy",
-    "get",
-    "huber",
-    "losses",
-    "mean_absolute_error",
-    "mean_squared_error",
-    "register",
-    "serialize",
-    "sparse_categorical_crossentropy",
-]
+__all__ = ["FunctionLoss", "Loss", "LossFunction", "PythonLoss", "get", "losses", "register", "serialize"]
+__all__ += binary.__all__ + categorical.__all__ + focal.__all__ + likelihood.__all__ + margins.__all__
+__all__ += overlap.__all__ + regression.__all__ + robust.__all__ + similarity.__all__ + sparse.__all__

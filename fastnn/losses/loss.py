@@ -1,141 +1,20 @@
-"""What a loss is: an op with a Keras-like function around it, and the class that training uses.
-
-A loss op has the signature ``y (n, m), t (n, m), w (n) -> value (n), dy (n, m)``. It computes each sample's weighted
-loss ``value[i] = w[i] * loss(t[i], y[i])`` and the gradient ``dy`` of ``sum(value)`` in one go, so that an exp is
-taken once. ``w`` holds the sample weights already divided by the batch size.
-"""
+"""What a loss is in training: a `LossFunction`, values for its parameters, and how a batch's samples are summed."""
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from fastnn.backend import Op, op
+from fastnn.backend import Op
 from fastnn.config import floatx
 from fastnn.configurable import Catalogue, Configurable
+from fastnn.losses.function import DENSE, SPARSE, LossFunction, loss_function, loss_op
 from fastnn.losses.targets import check_each, dense_targets, integer_labels, match_ranks
 
-Kernel = Callable[..., None]
+__all__ = ["DENSE", "SPARSE", "Loss", "LossFunction", "get", "loss_function", "loss_op", "losses"]
 
-DENSE = "y (n, m), t (n, m), w (n) -> value (n), dy (n, m)"
-SPARSE = "y (n, m), labels (n) int64, w (n) -> value (n), dy (n, m)"
-
-
-def _declare(reference: Kernel, signature: str, draw: dict[str, str]) -> Op:
-    # A diverging run overflows; the compiled twin says nothing then, so the reference doesn't either.
-    return op(signature, split="n", draw=draw)(np.errstate(all="ignore")(reference))
-
-
-class LossFunction:
-    """A loss function, called on arrays as in Keras, and the op or the two ops behind it.
-
-    Attributes
-    ----------
-    name : str
-    op : Op
-        The loss of predictions.
-    op_on_logits : Op or None
-        The loss fused with the activation that makes predictions of logits.
-    activation : str or None
-        The name of that activation.
-    parameters : dict
-        The ops' scalars with their defaults.
-    """
-
-    def __init__(self, reference: Kernel, signature: str, **draw: str):
-        self.op = _declare(reference, signature, draw)
-        self.op_on_logits: Op | None = None
-        self.activation: str | None = None
-        self.name = self.__name__ = reference.__name__
-        self.__doc__ = reference.__doc__
-        scalars = list(inspect.signature(reference).parameters.values())[5:]
-        self.parameters: dict[str, Any] = {p.name: p.default for p in scalars}
-
-    @property
-    def sparse(self) -> bool:
-        """Whether targets are integer labels instead of one value an output."""
-        return self.op.arrays[1].dtype == "int64"
-
-    def fused_with(self, activation: str) -> Callable[[Kernel], Op]:
-        """Decorator: declare the op of the same loss on logits that `activation` would turn into predictions."""
-
-        def declare(reference: Kernel) -> Op:
-            self.activation = activation
-            self.op_on_logits = _declare(reference, self.op.signature, {**self.op.draw, "y": "real"})
-            return self.op_on_logits
-
-        return declare
-
-    def __call__(self, y_true: Any, y_pred: Any, *values: float, **parameters: float) -> np.ndarray:
-        """The loss of each sample.
-
-        Parameters
-        ----------
-        y_true : array_like
-            Targets, of the shape of `y_pred`; sparse losses take labels of that shape without its last axis.
-        y_pred : array_like, shape (..., m)
-            Predictions.
-        *values, **parameters
-            In Keras' order: first ``from_logits``, for crossentropies, then the loss' own, ``delta`` or ``label_smoothing``.
-
-        Returns
-        -------
-        ndarray, shape (...)
-            In the dtype of `y_pred` if that is float32 or float64, else in ``floatx()``.
-
-        Raises
-        ------
-        ValueError
-            When the shapes don't belong together, or a label is out of range.
-        TypeError
-            For a parameter the loss doesn't have.
-        """
-        chosen = self._bind(values, parameters)
-        called = self.choose(chosen.pop("from_logits", False))
-        y, t, rows = self._two_dimensional(y_true, y_pred)
-        value, dy = np.empty(len(y), y.dtype), np.empty_like(y)
-        called(y, t, np.ones(len(y), y.dtype), value, dy, *map(float, chosen.values()))
-        return value.reshape(rows)
-
-    def _bind(self, values: tuple[Any, ...], parameters: dict[str, Any]) -> dict[str, Any]:
-        """All parameters in order, with the given values or their defaults."""
-        known = {**({"from_logits": False} if self.op_on_logits else {}), **self.parameters}
-        unknown = [*parameters.keys() - known.keys(), *map(repr, values[len(known) :])]
-        if unknown:
-            raise TypeError(f"{self.name} has no parameter {', '.join(sorted(unknown))}; it has {', '.join(known) or 'none'}")
-        return {**known, **dict(zip(known, values, strict=False)), **parameters}
-
-    def choose(self, from_logits: bool) -> Op:
-        """The op for predictions or for logits."""
-        return self.op_on_logits if from_logits and self.op_on_logits else self.op
-
-    def _two_dimensional(self, y_true: Any, y_pred: Any) -> tuple[np.ndarray, np.ndarray, tuple[int, ...]]:
-        """Predictions as (n, m), targets as the op wants them, and the shape of the result."""
-        y = np.asarray(y_pred)
-        y = np.require(y, y.dtype if y.dtype in (np.float32, np.float64) else floatx(), ["C", "ALIGNED"])
-        t, y = match_ranks(np.asarray(y_true), y, self.sparse, self.name)
-        rows, m = y.shape[:-1], y.shape[-1]
-        if not m:
-            raise ValueError(f"{self.name}: y_pred must have at least one output, got shape {y.shape}")
-        if self.sparse:
-            return y.reshape(-1, m), integer_labels(t.reshape(-1), m, self.name), rows
-        return y.reshape(-1, m), np.require(t, y.dtype, ["C", "ALIGNED"]).reshape(-1, m), rows
-
-
-def loss_function(signature: str, **draw: str) -> Callable[[Kernel], LossFunction]:
-    """Decorator: declare a NumPy reference as an op and wrap it as a `LossFunction`.
-
-    Parameters
-    ----------
-    signature : str
-        `DENSE` or `SPARSE`.
-    **draw : str
-        What predictions and targets are, where not any real numbers: ``y="probabilities", t="one_hot"``; see ``fastnn/samples.py``.
-    """
-    return lambda reference: LossFunction(reference, signature, **{"y": "real", "t": "real", **draw})
+REDUCTIONS = ("sum_over_batch_size", "mean", "mean_with_sample_weight", "sum", "none", None)
 
 
 class Loss(Configurable):
@@ -143,8 +22,9 @@ class Loss(Configurable):
 
     Parameters
     ----------
-    reduction : {"sum_over_batch_size", "sum", "none", None}
-        The mean over the samples, their sum, or one value each. Training needs one of the first two.
+    reduction : {"sum_over_batch_size", "mean", "mean_with_sample_weight", "sum", "none", None}
+        The sum of the weighted losses divided by the number of samples (the first two are the same), or by the sum of their weights;
+        the sum alone; or one value each, with which nothing can be trained. Samples that `ignore_class` leaves out don't count.
     name : str, optional
         By default the function's name.
 
@@ -153,34 +33,29 @@ class Loss(Configurable):
     function : LossFunction
         Set by each subclass.
     from_logits : bool
+    ignore_class : int or None
+        The label of samples that don't count.
     """
 
     function: LossFunction
     from_logits: bool = False
+    ignore_class: int | None = None
 
     def __init__(self, reduction: str | None = "sum_over_batch_size", name: str | None = None):
-        if reduction not in ("sum_over_batch_size", "sum", "none", None):
-            raise ValueError(f"reduction must be 'sum_over_batch_size', 'sum', 'none' or None, got {reduction!r}")
+        if reduction not in REDUCTIONS:
+            raise ValueError(f"reduction must be one of {', '.join(map(repr, REDUCTIONS))}, got {reduction!r}")
         self.reduction = reduction
         self.name = name or self.function.name
 
-    @property
-    def parameters(self) -> dict[str, float]:
-        """The op's scalars by name, with this object's values."""
-        return {name: float(getattr(self, name)) for name in self.function.parameters}
+    # ------------------------------------------------------------------------------------------- the op
 
     @property
     def op(self) -> Op:
         """The op that computes this loss from the model's output."""
-        return self.function.choose(self.from_logits)
+        return self.function.op_on_logits if self.from_logits and self.function.op_on_logits else self.function.op
 
-    @property
-    def scalars(self) -> tuple[float, ...]:
-        """What the op takes after its arrays."""
-        return tuple(self.parameters.values())
-
-    def logits_form(self, activation: str) -> tuple[Op, tuple[float, ...]] | None:
-        """The op and its scalars that replace this loss after `activation`, applied to the activation's input.
+    def logits_form(self, activation: str) -> Op | None:
+        """The op that replaces this loss after `activation`, applied to the activation's input.
 
         Parameters
         ----------
@@ -189,16 +64,54 @@ class Loss(Configurable):
 
         Returns
         -------
-        (Op, tuple) or None
+        Op or None
             None when there is no fused form. Fused forms don't clip probabilities to [1e-7, 1 - 1e-7], so a
             saturated output still has a gradient.
         """
-        if self.from_logits or self.function.op_on_logits is None or activation != self.function.activation:
-            return None
-        return self.function.op_on_logits, self.scalars
+        return None if self.from_logits or activation != self.function.activation else self.function.op_on_logits
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """The op's parameters by name, with this object's values."""
+        return {name: getattr(self, name) for name in self.function.parameters}
+
+    def arguments(self, outputs: int, dtype: object) -> tuple[Any, ...]:
+        """What the op takes after its five arrays: constants, as vectors with an entry a target's column, and scalars.
+
+        A constant that is None is 1 everywhere, one that is a single number the same everywhere; a scalar that is None is NaN.
+
+        Raises
+        ------
+        ValueError
+            For a constant of another length.
+        """
+        vectors = {a.name for a in self.op.arrays}
+        columns = self.target_columns(outputs)
+        return tuple(
+            self._constant(name, value, columns, dtype) if name in vectors else np.nan if value is None else float(value)
+            for name, value in self.parameters.items()
+        )
+
+    def _constant(self, name: str, value: Any, columns: int, dtype: object) -> np.ndarray:
+        given = np.asarray(1.0 if value is None else value, np.float64)
+        if given.shape not in ((), (1,), (columns,)):
+            raise ValueError(f"{self.name}: {name} must be a number, or one for each of the {columns} columns, got shape {given.shape}")
+        return np.require(np.broadcast_to(given, columns), dtype, ["C", "OWNDATA"])  # type: ignore[call-overload]
+
+    # ---------------------------------------------------------------------------------------- reductions
+
+    @property
+    def whole(self) -> bool:
+        """Whether the loss is one of the whole batch, so that there is nothing to sum: weights scale it by their mean."""
+        return self.op.split is None
+
+    @property
+    def averages(self) -> bool:
+        """Whether the sum over a batch is divided."""
+        return self.reduction != "sum" or self.whole
 
     def batch_scale(self, n: int) -> float:
-        """The factor that turns sample weights into the op's ``w`` for a batch of `n` samples.
+        """The factor that turns sample weights into the op's ``w`` for a batch of `n` samples that weigh 1.
 
         Raises
         ------
@@ -207,7 +120,28 @@ class Loss(Configurable):
         """
         if self.reduction in ("none", None):
             raise ValueError(f"training with {self.name} needs reduction='sum_over_batch_size' or 'sum', got {self.reduction!r}")
-        return 1.0 / max(n, 1) if self.reduction == "sum_over_batch_size" else 1.0
+        return 1.0 / max(n, 1) if self.averages else 1.0
+
+    # ------------------------------------------------------------------------------------------- targets
+
+    def target_columns(self, outputs: int) -> int:
+        """How many columns the targets have for a model with so many outputs.
+
+        Raises
+        ------
+        ValueError
+            When a target needs several outputs, and they can't be shared out.
+        """
+        if outputs % self.function.outputs_per_target:
+            raise ValueError(f"{self.name} needs {self.function.outputs_per_target} outputs for each target, the model has {outputs}")
+        return outputs // self.function.outputs_per_target
+
+    def expand_targets(self, t: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+        """Targets as given, brought to `shape` where the loss takes other ones too; as they are by default."""
+        return t
+
+    def check_targets(self, t: np.ndarray) -> None:
+        """Raise ValueError where the loss isn't defined for targets `t (n, m)`; every number is fine by default."""
 
     def prepare_targets(self, y_true: Any, output_shape: tuple[int, ...], dtype: object, search: bool = True) -> np.ndarray:
         """Check targets and bring them into the op's form.
@@ -217,7 +151,7 @@ class Loss(Configurable):
         y_true : array_like
             ``(n, m)``, or ``(n,)`` when m is 1; labels ``(n,)`` or ``(n, 1)`` for sparse losses.
         output_shape : tuple of int
-            The model's output without the batch axis, ``(m,)``.
+            The model's output without the batch axis.
         dtype : dtype
             The model's.
         search : bool
@@ -231,20 +165,49 @@ class Loss(Configurable):
         Raises
         ------
         ValueError
-            For another shape, no samples, NaN or infinity, or values the loss isn't defined for.
+            For another shape, no samples, NaN or infinity, or values the loss isn't defined for; for outputs and parameters of the loss
+            that don't go together.
         """
         if len(output_shape) != 1:
             raise ValueError(f"{self.name} needs model outputs of shape (m,) for each sample, got {output_shape}; add Flatten()")
+        outputs, given = output_shape[0], np.asarray(y_true)
+        self.arguments(outputs, dtype)
         if self.function.sparse:
-            return integer_labels(np.asarray(y_true), output_shape[0], self.name, empty=False)
-        t = dense_targets(y_true, output_shape[0], dtype, self.name)
+            return integer_labels(given, outputs, self.name, empty=False, ignored=self.ignore_class)
+        columns = self.target_columns(outputs)
+        expanded = self.expand_targets(given, (*given.shape[:1], columns))
+        t = dense_targets(expanded, columns, outputs, dtype, self.name)
         if search:
             check_each(np.isfinite(t), t, f"{self.name} needs finite targets")
             self.check_targets(t)
         return t
 
-    def check_targets(self, t: np.ndarray) -> None:
-        """Raise ValueError where the loss isn't defined for targets `t (n, m)`; every number is fine by default."""
+    # ---------------------------------------------------------------------------------------- on arrays
+
+    def each(self, y_true: Any, y_pred: Any) -> np.ndarray:
+        """The loss of each sample, or of all of them where it is one of the whole batch."""
+        y, t, rows = self._matrices(np.asarray(y_true), np.asarray(y_pred))
+        value, dy = np.empty(len(y), y.dtype), np.empty_like(y)
+        self.op(y, t, np.ones(len(y), y.dtype), value, dy, *self.arguments(y.shape[1], y.dtype))
+        return value[0].reshape(()) if self.whole else value.reshape(rows)
+
+    def _matrices(self, t: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray, tuple[int, ...]]:
+        """Predictions as (n, m), targets as the op wants them, and the shape of the result."""
+        name, sparse = self.name, self.function.sparse
+        y = np.require(y, y.dtype if y.dtype in (np.float32, np.float64) else floatx(), ["C", "ALIGNED"])
+        if not sparse and t.ndim == y.ndim + 1 and t.shape[-1] == 1:
+            y = y[..., None]
+        if not y.size and (y.ndim == 0 or self.whole or not y.shape[-1]):
+            raise ValueError(f"{name}: y_pred must have at least one output, got shape {y.shape}")
+        if y.ndim == 0:
+            raise ValueError(f"{name}: y_pred must have an axis of outputs, got a single number")
+        columns = None if sparse else self.target_columns(y.shape[-1])
+        t = t if columns is None else self.expand_targets(t, (*y.shape[:-1], columns))
+        t, y = match_ranks(t, y, columns, name)
+        rows, m = y.shape[:-1], y.shape[-1]
+        if columns is None:
+            return y.reshape(-1, m), integer_labels(t.reshape(-1), m, name, ignored=self.ignore_class), rows
+        return y.reshape(-1, m), np.require(t, y.dtype, ["C", "ALIGNED"]).reshape(-1, columns), rows
 
     def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
         """The loss of predictions `y_pred` for targets `y_true`.
@@ -266,22 +229,27 @@ class Loss(Configurable):
         ValueError
             When the shapes don't belong together.
         """
-        logits = {"from_logits": True} if self.from_logits else {}
-        value = self.function(y_true, y_pred, **logits, **self.parameters)
-        if sample_weight is not None:
-            value = value * _weights(sample_weight, value)
+        value = self.each(y_true, y_pred)
+        weights = np.ones(value.shape, value.dtype) if sample_weight is None else _weights(sample_weight, value)
+        weighted = value * weights
         if self.reduction in ("none", None):
-            return value
-        return value.sum() / value.dtype.type(max(value.size, 1)) if self.reduction == "sum_over_batch_size" else value.sum()
+            return weighted
+        if not self.averages:
+            return weighted.sum()
+        counted = self._counted(np.asarray(y_true), weights if self.reduction == "mean_with_sample_weight" else np.ones_like(weights))
+        return weighted.sum() / value.dtype.type(counted.sum() or 1.0)
+
+    def _counted(self, t: np.ndarray, weights: np.ndarray) -> np.ndarray:
+        return weights if self.ignore_class is None else weights * (t.reshape(weights.shape) != self.ignore_class)
 
 
 def _weights(sample_weight: Any, value: np.ndarray) -> np.ndarray:
     weights = np.asarray(sample_weight, value.dtype)
     if weights.shape == (*value.shape, 1):
         weights = weights[..., 0]
-    if weights.ndim and weights.shape != value.shape:
+    if weights.ndim and value.ndim and weights.shape != value.shape:
         raise ValueError(f"sample_weight must have one weight a sample, shape {value.shape}, got {weights.shape}")
-    return weights
+    return np.broadcast_to(weights, np.broadcast_shapes(weights.shape, value.shape))
 
 
 losses: Catalogue[Loss] = Catalogue("loss", Loss)

@@ -1,12 +1,22 @@
-"""Losses of real-valued targets: squared, absolute, Huber."""
+"""Losses of real-valued targets that are means over the outputs: squared, absolute, relative, logarithmic."""
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 
+from fastnn.losses.checks import EPSILON
 from fastnn.losses.loss import DENSE, Loss, loss_function, losses
+
+__all__ = [
+    "MeanAbsoluteError",
+    "MeanAbsolutePercentageError",
+    "MeanSquaredError",
+    "MeanSquaredLogarithmicError",
+    "mean_absolute_error",
+    "mean_absolute_percentage_error",
+    "mean_squared_error",
+    "mean_squared_logarithmic_error",
+]
 
 
 @loss_function(DENSE)
@@ -23,7 +33,8 @@ class MeanSquaredError(Loss):
 
     Parameters
     ----------
-    reduction : {"sum_over_batch_size", "sum", "none", None}
+    reduction : str or None
+        See :class:`Loss`.
     name : str
     """
 
@@ -47,7 +58,8 @@ class MeanAbsoluteError(Loss):
 
     Parameters
     ----------
-    reduction : {"sum_over_batch_size", "sum", "none", None}
+    reduction : str or None
+        See :class:`Loss`.
     name : str
     """
 
@@ -57,42 +69,53 @@ class MeanAbsoluteError(Loss):
         super().__init__(reduction, name)
 
 
-@loss_function(DENSE)
-def huber(y: np.ndarray, t: np.ndarray, w: np.ndarray, value: np.ndarray, dy: np.ndarray, delta: float = 1.0) -> None:
-    """Mean over the outputs of ``d**2 / 2`` where ``d = |y - t| <= delta``, and ``delta * (d - delta / 2)`` beyond.
-
-    References
-    ----------
-    P. J. Huber, "Robust estimation of a location parameter", Ann. Math. Statist. 35 (1964), 73-101.
-    """
+@loss_function(DENSE, t="signed")
+def mean_absolute_percentage_error(y: np.ndarray, t: np.ndarray, w: np.ndarray, value: np.ndarray, dy: np.ndarray) -> None:
+    """Mean of ``100 * |y - t| / max(|t|, 1e-7)`` over the outputs; its slope at 0 is taken as 0."""
     d = y - t
-    a = np.abs(d)
-    q = np.minimum(a, delta)
-    value[:] = w * np.mean(q * (a - 0.5 * q), axis=1)
-    dy[:] = (1.0 / y.shape[1]) * w[:, None] * np.clip(d, -delta, delta)
+    share = 100.0 / np.maximum(np.abs(t), EPSILON)
+    value[:] = w * np.mean(share * np.abs(d), axis=1)
+    dy[:] = (1.0 / y.shape[1]) * w[:, None] * (share * np.sign(d))
 
 
-@losses.register()
-class Huber(Loss):
-    """Squared for small differences, absolute for large ones, :func:`huber`.
+@losses.register("mape", "MAPE")
+class MeanAbsolutePercentageError(Loss):
+    """Mean over the outputs of the difference in percent of the target, :func:`mean_absolute_percentage_error`.
 
     Parameters
     ----------
-    delta : float
-        Where the two meet; positive.
-    reduction : {"sum_over_batch_size", "sum", "none", None}
+    reduction : str or None
+        See :class:`Loss`.
     name : str
-
-    Raises
-    ------
-    ValueError
-        When `delta` is not a positive number.
     """
 
-    function = huber
+    function = mean_absolute_percentage_error
 
-    def __init__(self, delta: float = 1.0, reduction: str | None = "sum_over_batch_size", name: str = "huber_loss"):
-        if isinstance(delta, (str, bool)) or not 0 < delta < math.inf:
-            raise ValueError(f"delta must be a positive number, got {delta!r}")
+    def __init__(self, reduction: str | None = "sum_over_batch_size", name: str = "mean_absolute_percentage_error"):
         super().__init__(reduction, name)
-        self.delta = delta
+
+
+@loss_function(DENSE, y="positive", t="positive")
+def mean_squared_logarithmic_error(y: np.ndarray, t: np.ndarray, w: np.ndarray, value: np.ndarray, dy: np.ndarray) -> None:
+    """Mean over the outputs of ``(log(1 + max(y, 1e-7)) - log(1 + max(t, 1e-7)))**2``; the slope is 0 where y lies below."""
+    p = np.maximum(y, EPSILON)
+    d = np.log1p(p) - np.log1p(np.maximum(t, EPSILON))
+    value[:] = w * np.mean(d * d, axis=1)
+    dy[:] = (2.0 / y.shape[1]) * w[:, None] * np.where(p > y, 0.0, d / (1.0 + p))
+
+
+@losses.register("msle", "MSLE")
+class MeanSquaredLogarithmicError(Loss):
+    """Mean over the outputs of the squared difference of logarithms, :func:`mean_squared_logarithmic_error`.
+
+    Parameters
+    ----------
+    reduction : str or None
+        See :class:`Loss`.
+    name : str
+    """
+
+    function = mean_squared_logarithmic_error
+
+    def __init__(self, reduction: str | None = "sum_over_batch_size", name: str = "mean_squared_logarithmic_error"):
+        super().__init__(reduction, name)

@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 
-def match_ranks(t: np.ndarray, y: np.ndarray, sparse: bool, name: str) -> tuple[np.ndarray, np.ndarray]:
-    """Add or drop a last axis of length one, as Keras does, so that targets and predictions fit."""
+def match_ranks(t: np.ndarray, y: np.ndarray, columns: int | None, name: str) -> tuple[np.ndarray, np.ndarray]:
+    """Add or drop a last axis of length one, as Keras does, so that targets and predictions fit; `columns` is None for labels."""
+    sparse = columns is None
     if sparse and t.shape == (*y.shape[:-1], 1):
         t = t[..., 0]
-    if not sparse and t.ndim + 1 == y.ndim and y.shape[-1] == 1:
+    if columns == 1 and t.ndim + 1 == y.ndim:
         t = t[..., None]
-    if not sparse and y.ndim + 1 == t.ndim and t.shape[-1] == 1:
-        y = y[..., None]
-    expected = y.shape[:-1] if sparse else y.shape
-    if t.shape != expected or y.ndim == 0:
+    expected = y.shape[:-1] if sparse else (*y.shape[:-1], columns)
+    if t.shape != expected:
         raise ValueError(f"{name}: for y_pred of shape {y.shape}, y_true must have shape {expected}, got {t.shape}")
     return t, y
 
 
-def integer_labels(labels: np.ndarray, m: int, name: str, empty: bool = True) -> np.ndarray:
-    """`labels (n,)` or ``(n, 1)`` as int64 ``(n,)``, each checked to be a whole number in ``[0, m)``."""
+def integer_labels(labels: np.ndarray, m: int, name: str, empty: bool = True, ignored: int | None = None) -> np.ndarray:
+    """`labels (n,)` or ``(n, 1)`` as int64 ``(n,)``, each checked to be a whole number in ``[0, m)``, or `ignored`."""
     labels = _numbers(labels, name)
     if labels.ndim == 2 and labels.shape[1] == 1:
         labels = labels[:, 0]
@@ -35,19 +32,20 @@ def integer_labels(labels: np.ndarray, m: int, name: str, empty: bool = True) ->
     with np.errstate(invalid="ignore"):
         whole = labels.astype(np.int64)
     check_each(whole == labels, labels, f"{name} needs whole numbers as labels")
-    check_each((whole >= 0) & (whole < m), labels, f"{name} with {m} outputs needs labels in [0, {m - 1}]")
+    known = (whole >= 0) & (whole < m) if ignored is None else ((whole >= 0) & (whole < m)) | (whole == ignored)
+    check_each(known, labels, f"{name} with {m} outputs needs labels in [0, {m - 1}]{'' if ignored is None else f' or {ignored}'}")
     return np.ascontiguousarray(whole)
 
 
-def dense_targets(y_true: Any, m: int, dtype: object, name: str) -> np.ndarray:
-    """`y_true (n, m)`, or ``(n,)`` when m is 1, as a contiguous array of `dtype` of shape ``(n, m)``."""
-    t = _numbers(np.asarray(y_true), name)
+def dense_targets(t: np.ndarray, m: int, outputs: int, dtype: object, name: str) -> np.ndarray:
+    """`t (n, m)`, or ``(n,)`` when m is 1, as a contiguous array of `dtype` of shape ``(n, m)``."""
+    t = _numbers(t, name)
     if t.ndim == 1 and m == 1:
         t = t[:, None]
     if t.ndim != 2 or t.shape[1] != m:
         labels = name.startswith("categorical") and t.size == len(np.atleast_1d(t))
         hint = "; for integer labels use sparse_categorical_crossentropy or utils.to_categorical" if labels else ""
-        raise ValueError(f"{name}: the model gives {m} outputs, so targets must have shape (n, {m}), got {t.shape}{hint}")
+        raise ValueError(f"{name}: the model gives {outputs} outputs, so targets must have shape (n, {m}), got {t.shape}{hint}")
     _not_empty(t, name)
     with np.errstate(over="ignore"):
         return np.require(t, dtype, ["C", "ALIGNED"])  # type: ignore[arg-type]

@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 
 from fastnn import executors
-from fastnn.batches import accumulate_loss, gather, gather_labels, share_equally, share_weights
+from fastnn.batches import accumulate_loss, gather, gather_labels
 from fastnn.layers.layer import Layer
 from fastnn.losses import Loss
+from fastnn.losses.reductions import lower_shares
 from fastnn.memory import aligned_zeros
 from fastnn.models.data import Data
 from fastnn.models.scores import Scores
@@ -59,18 +60,19 @@ class Lowered:
             Whether samples have weights.
         """
         program, size = self.program, self.program.batch_size
-        output, (op, scalars) = self._loss_input(loss)
+        output, op = self._loss_input(loss)
         x, y = _matrix(self.x), output.value
         self._gather("x", gather, np.zeros((0, x.shape[1]), x.dtype), x)
         if loss.function.sparse:
             targets: np.ndarray = np.zeros(size, np.int64)
             self._gather("y", gather_labels, np.zeros(0, np.int64), targets)
         else:
-            targets = aligned_zeros(y.shape, program.dtype)
-            self._gather("y", gather, np.zeros((0, y.shape[1]), y.dtype), targets)
-        w, weights = self._weights(loss, weighted)
+            targets = aligned_zeros((size, loss.target_columns(y.shape[1])), program.dtype)
+            self._gather("y", gather, np.zeros((0, targets.shape[1]), y.dtype), targets)
+        weights = self._weights() if weighted else None
+        w = lower_shares(program, loss, targets, weights)
         gradient = aligned_zeros(y.shape, program.dtype) if output.grad is None else output.grad
-        program.measure(op, y, targets, w, program.losses, gradient, *scalars)
+        program.measure(op, y, targets, w, program.losses, gradient, *loss.arguments(y.shape[1], program.dtype))
         penalty = aligned_zeros(1, program.dtype)
         self._add_penalties(layers, penalty)
         program.finish(accumulate_loss, program.losses, penalty, scores.sums, scores.batch)
@@ -80,30 +82,18 @@ class Lowered:
     def _gather(self, name: str, op: Any, nothing: np.ndarray, buffer: np.ndarray) -> None:
         self._sources[name] = self.program.load(op, nothing, self.program.index, buffer)
 
-    def _weights(self, loss: Loss, weighted: bool) -> tuple[np.ndarray, np.ndarray | None]:
-        """The buffer that the loss op reads, each sample's share of the batch's loss, and that of plain sample weights."""
-        program, dtype = self.program, self.program.dtype
-        mean = loss.batch_scale(2) != 1
-        w = aligned_zeros(program.batch_size, dtype)
-        if not weighted:
-            if mean:
-                program.load(share_equally, program.count, w)
-            else:
-                w += 1
-            return w, None
-        weights = aligned_zeros(program.batch_size, dtype)
-        self._gather("weights", gather, np.zeros((0, 1), dtype), weights[:, None])
-        if not mean:
-            return weights, weights
-        program.load(share_weights, weights, program.count, w)
-        return w, weights
+    def _weights(self) -> np.ndarray:
+        """The buffer of the batch's sample weights."""
+        weights = aligned_zeros(self.program.batch_size, self.program.dtype)
+        self._gather("weights", gather, np.zeros((0, 1), weights.dtype), weights[:, None])
+        return weights
 
-    def _loss_input(self, loss: Loss) -> tuple[Tensor, tuple[Any, tuple[Any, ...]]]:
+    def _loss_input(self, loss: Loss) -> tuple[Tensor, Any]:
         """The logits and the fused op where the output is the activation that `loss` fuses with, else the output."""
         source = self._output.source
         fused = source and loss.logits_form(source.name)
         if not fused or (self.program.training and source.backward is None):
-            return self._output, (loss.op, loss.scalars)
+            return self._output, loss.op
         self.program.drop(source.backward)
         return source.logits, fused
 
