@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from fastnn import executors
-from fastnn.batches import accumulate_loss, gather, gather_labels
+from fastnn.batches import accumulate_loss, gather, gather_labels, share_equally
 from fastnn.layers.layer import Layer
 from fastnn.losses import Loss
 from fastnn.losses.reductions import lower_shares
