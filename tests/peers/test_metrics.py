@@ -1,0 +1,206 @@
+"""Metrics against Keras and scikit-learn: in two batches, with and without sample weights, with every option."""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+keras = pytest.importorskip("keras")
+sklearn_metrics = pytest.importorskip("sklearn.metrics")
+sys.path.insert(0, str(Path(__file__).parents[1]))
+from metric_cases import JUDGES, case, make, one_hot, several, sparse  # noqa: E402
+
+from fastnn import metrics  # noqa: E402
+from fastnn.metrics.loss import OfLoss  # noqa: E402
+from fastnn.metrics.metric import metrics as catalogue  # noqa: E402
+
+N = 40
+NO_PEER = {"MeanLoss": "its losses are compared in test_losses.py, and each as a metric of its own here"}
+NEAR = {"F1Score": 1e-5, "FBetaScore": 1e-5, "IoU": 1e-6, "MeanIoU": 1e-6, "BinaryIoU": 1e-6, "OneHotIoU": 1e-6, "OneHotMeanIoU": 1e-6}
+"""Keras adds 1e-7 to the denominators of these."""
+ONE_CLASS = {"draw": several, "class_id": 1}
+AREAS = [{"curve": c, "summation_method": s} for c in ("ROC", "PR", "PRGAIN") for s in ("interpolation", "minoring", "majoring")]
+OPTIONS = {
+    "BinaryAccuracy": [{"threshold": 0.3}],
+    **dict.fromkeys(("TruePositives", "FalsePositives", "TrueNegatives", "FalseNegatives"), [{"thresholds": [0.2, 0.9, 0.7]}]),
+    **dict.fromkeys(
+        ("Precision", "Recall"),
+        [
+            {"thresholds": [0.7, 0.1]},
+            {"top_k": 2},
+            {"top_k": 1, "thresholds": 0.6},
+            {"class_id": 2},
+            {"top_k": 2, "class_id": 0, "thresholds": [0.3, 0.5]},
+        ],
+    ),
+    "SensitivityAtSpecificity": [ONE_CLASS, {"num_thresholds": 7}, {"num_thresholds": 1}],
+    "SpecificityAtSensitivity": [ONE_CLASS, {"num_thresholds": 7}, {"num_thresholds": 1}],
+    "PrecisionAtRecall": [ONE_CLASS, {"num_thresholds": 7}],
+    "RecallAtPrecision": [ONE_CLASS, {"num_thresholds": 7}],
+    "AUC": [
+        *AREAS,
+        {"num_thresholds": 5},
+        {"thresholds": [0.9, 0.2, 0.25]},
+        {"from_logits": True},
+        {"draw": several},
+        {"draw": several, "label_weights": [0.2, 1.0, 3.0]},
+        *({"draw": several, "multi_label": True, **areas} for areas in AREAS),
+        {"draw": several, "multi_label": True, "num_labels": 3, "label_weights": [0.2, 1.0, 3.0]},
+    ],
+    "F1Score": [{"average": a, "threshold": t} for a in (None, "micro", "macro", "weighted") for t in (None, 0.4)],
+    "FBetaScore": [{"average": a, "beta": b} for a in (None, "micro", "macro", "weighted") for b in (0.5, 2.0)],
+    "IoU": [{"ignore_class": 0}],
+    "MeanIoU": [{"ignore_class": 1}, {"draw": sparse, "num_classes": 4, "sparse_y_pred": False}],
+    "BinaryIoU": [{"target_class_ids": [1], "threshold": 0.3}],
+    "OneHotIoU": [{"ignore_class": 1}],
+    "OneHotMeanIoU": [{"ignore_class": 3}],
+    "R2Score": [{"class_aggregation": None}, {"class_aggregation": "variance_weighted_average", "num_regressors": 3}],
+    "BinaryCrossentropy": [{"from_logits": True, "label_smoothing": 0.2}],
+    "CategoricalCrossentropy": [{"from_logits": True, "label_smoothing": 0.2}],
+    "SparseCategoricalCrossentropy": [{"from_logits": True}],
+}
+IN_KERAS = [name for name in JUDGES if hasattr(keras.metrics, name)]
+
+
+@pytest.fixture(autouse=True)
+def double_precision():
+    before = keras.config.floatx()
+    keras.config.set_floatx("float64")
+    yield
+    keras.config.set_floatx(before)
+
+
+def batches(draw, weighted):
+    """Two batches of targets, predictions in double precision, and weights or None."""
+    rng = np.random.default_rng(3)
+    t, y = draw(rng, N)
+    y = y if y.dtype.kind == "i" else y.astype(np.float64)
+    w = rng.uniform(0.5, 2.0, N) if weighted else None
+    for rows in (slice(0, 25), slice(25, N)):
+        yield t[rows], y[rows], None if w is None else w[rows]
+
+
+def whole(parts):
+    return [None if a[0] is None else np.concatenate(a) for a in zip(*parts, strict=True)]
+
+
+def test_every_metric_has_a_peer():
+    assert not [name for name in JUDGES if name not in {*IN_KERAS, *SKLEARN, *NO_PEER} and not issubclass(catalogue.members[name], OfLoss)]
+
+
+def variants():
+    """Each of Keras' metrics with its case's arguments, then with each of its options."""
+    for name in IN_KERAS:
+        for chosen in ({}, *OPTIONS.get(name, [])):
+            for weighted in (False, True):
+                yield pytest.param(name, chosen, weighted, id=f"{name}-{chosen}-{weighted}")
+
+
+@pytest.mark.parametrize(("name", "chosen", "weighted"), list(variants()))
+def test_keras(agree, name, chosen, weighted):
+    options = {**case(name).arguments, **{k: v for k, v in chosen.items() if k != "draw"}}
+    draw = chosen.get("draw", several if {"top_k", "class_id"} & chosen.keys() else case(name).draw)
+    ours, theirs = catalogue.members[name](**options), getattr(keras.metrics, name)(**options, dtype="float64")
+    for t, y, w in batches(draw, weighted):
+        ours.update_state(t, y, w)
+        theirs.update_state(t if "Sparse" in name or "IoU" in name else np.asarray(t, float), y, w)
+    expected = keras.ops.convert_to_numpy(theirs.result())
+    agree("metric", name, peer="keras", got=ours.result(), expected=expected, tolerance=NEAR.get(name, 1e-10))
+
+
+@pytest.mark.parametrize("name", JUDGES)
+def test_names_and_defaults_are_those_of_keras(name):
+    if name not in IN_KERAS:
+        pytest.skip("Keras hasn't it")
+    import inspect
+
+    ours, theirs = (inspect.signature(kind).parameters for kind in (catalogue.members[name], getattr(keras.metrics, name)))
+    assert not {*theirs} - {*ours} - {"dtype", "ignore_class" if "Crossentropy" in name else "dtype", "axis"}, "a parameter is missing"
+    shared = [p for p in theirs if p in ours and p != "name"]
+    assert [p for p in ours if p in shared and ours[p].kind != ours[p].KEYWORD_ONLY] == [
+        p for p in shared if ours[p].kind != ours[p].KEYWORD_ONLY
+    ]
+    for p in shared:
+        assert ours[p].default == theirs[p].default, p
+    assert make(name).name == getattr(keras.metrics, name)(**case(name).arguments).name.split("_1")[0] or theirs["name"].default is None
+
+
+def labels_of(t, y):
+    return t, y.argmax(axis=1)
+
+
+SKLEARN = {
+    "ConfusionMatrix": [
+        ({"normalize": n}, sparse, lambda t, y, w, n=n: sklearn_metrics.confusion_matrix(*labels_of(t, y), sample_weight=w, normalize=n))
+        for n in (None, "true", "pred", "all")
+    ],
+    "BalancedAccuracy": [
+        ({"adjusted": a}, sparse, lambda t, y, w, a=a: sklearn_metrics.balanced_accuracy_score(*labels_of(t, y), sample_weight=w, adjusted=a))
+        for a in (False, True)
+    ],
+    "MatthewsCorrelation": [
+        ({}, sparse, lambda t, y, w: sklearn_metrics.matthews_corrcoef(*labels_of(t, y), sample_weight=w)),
+        ({"threshold": 0.4}, case("AUC").draw, lambda t, y, w: sklearn_metrics.matthews_corrcoef(t, y > 0.4, sample_weight=w)),
+    ],
+    "CohenKappa": [
+        ({"weights": k}, sparse, lambda t, y, w, k=k: sklearn_metrics.cohen_kappa_score(*labels_of(t, y), sample_weight=w, weights=k))
+        for k in (None, "linear", "quadratic")
+    ],
+    "FBetaScore": [
+        (
+            {"average": a, "beta": b, "threshold": 0.4},
+            several,
+            lambda t, y, w, a=a, b=b: sklearn_metrics.fbeta_score(t, y > 0.4, beta=b, average=a, sample_weight=w),
+        )
+        for a in (None, "micro", "macro", "weighted")
+        for b in (0.5, 1.0, 2.0)
+    ],
+    "F1Score": [({"average": None}, one_hot, lambda t, y, w: sklearn_metrics.f1_score(t.argmax(1), y.argmax(1), average=None, sample_weight=w))],
+    "IoU": [
+        (
+            {"num_classes": 2, "target_class_ids": [1]},
+            lambda rng, n: (rng.integers(0, 2, n), rng.integers(0, 2, n)),
+            lambda t, y, w: sklearn_metrics.jaccard_score(t, y, sample_weight=w),
+        )
+    ],
+    "R2Score": [
+        (
+            {"class_aggregation": a},
+            case("R2Score").draw,
+            lambda t, y, w, m=m: sklearn_metrics.r2_score(t, y, sample_weight=w, multioutput=m),
+        )
+        for a, m in ((None, "raw_values"), ("uniform_average", "uniform_average"), ("variance_weighted_average", "variance_weighted"))
+    ],
+    "Precision": [({}, case("AUC").draw, lambda t, y, w: sklearn_metrics.precision_score(t, y > 0.5, sample_weight=w))],
+    "Recall": [({}, case("AUC").draw, lambda t, y, w: sklearn_metrics.recall_score(t, y > 0.5, sample_weight=w))],
+    "SparseTopKCategoricalAccuracy": [
+        ({"k": k}, sparse, lambda t, y, w, k=k: sklearn_metrics.top_k_accuracy_score(t, y, k=k, sample_weight=w)) for k in (1, 3)
+    ],
+    "AUC": [  # with a threshold at each prediction
+        (
+            {"thresholds": sorted(np.concatenate([y for _, y, _ in batches(case("AUC").draw, False)]).ravel().tolist())},
+            case("AUC").draw,
+            lambda t, y, w: sklearn_metrics.roc_auc_score(t, y, sample_weight=w),
+        )
+    ],
+}
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("name", SKLEARN)
+def test_scikit_learn(agree, name, weighted):
+    for options, draw, expected in SKLEARN[name]:
+        parts, ours = list(batches(draw, weighted)), catalogue.members[name](**options)
+        for t, y, w in parts:
+            ours.update_state(t, y, w)
+        agree("metric", name, peer="scikit-learn", got=ours.result(), expected=expected(*whole(parts)), tolerance=1e-12)
+
+
+@pytest.mark.parametrize("shapes", [((8, 1), (8, 1)), ((8,), (8, 3)), ((8, 1), (8, 3)), ((8, 3), (8, 3))])
+def test_what_accuracy_means(shapes):
+    from keras.src.trainers.compile_utils import get_metric
+
+    for name in ("accuracy", "acc"):
+        theirs = get_metric(name, *map(np.zeros, shapes))
+        assert type(metrics.resolve(name, *shapes)).__name__ == type(theirs).__name__
