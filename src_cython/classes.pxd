@@ -1,7 +1,7 @@
 """Which class a row of outputs says: where its largest stands.
 
-A row of several vectors is read twice: for its largest and for NaN, then up to the first entry that isn't below. Keeping each lane's position
-while looking for the largest took twice as long, as GCC doesn't vectorise it.
+A row of several vectors is read twice: for its largest and for NaN, then up to the first entry that isn't below. Keeping each lane's
+position while looking for the largest took twice as long, as GCC doesn't vectorise it.
 """
 
 from libc.math cimport INFINITY
