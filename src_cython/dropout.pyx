@@ -1,22 +1,20 @@
-"""Dropout masks as a hash of seed, step and position; see fastnn/layers/dropout.py."""
+"""Dropout and its relatives; see fastnn/layers/dropout.py and noise.pxd."""
 
-from libc.stdint cimport int64_t, uint32_t, uint64_t
+from libc.math cimport sqrt
+from libc.stdint cimport uint32_t
 
-from hash cimport mix, splitmix
+from hash cimport mix
 from kernel cimport Array, declare
+from noise cimport UNITS, by_runs, normal
 from real cimport real
 
 kernels = {}
 
-cdef enum:
-    UNITS = 256
+# A hash is one long chain: in two loops of UNITS, more vectors of it are under way at once (0.095 against 0.126 ns a unit on v4).
 
 
 cdef void drop(Py_ssize_t n, const real* x, real* y, uint32_t low, uint32_t high, double rate) noexcept nogil:
-    """y = x where the unit stays, scaled; y may be x. `low` is the key's low half plus the first unit's position.
-
-    The hash is one long chain: in two loops of UNITS, more vectors of it are under way at once (0.095 against 0.126 ns a unit on v4).
-    """
+    """y = x where the unit stays, scaled; y may be x."""
     cdef uint32_t[UNITS] half
     cdef uint32_t threshold = <uint32_t>(rate * 4294967296.0)
     cdef real factor = <real>(1 / (1 - rate)), scaled
@@ -30,35 +28,119 @@ cdef void drop(Py_ssize_t n, const real* x, real* y, uint32_t low, uint32_t high
             y[start + i] = scaled if mix(half[i]) >= threshold else 0
 
 
-cdef bint consecutive(const int64_t* row, Py_ssize_t n) noexcept nogil:
-    cdef int64_t apart = 0
-    cdef Py_ssize_t i
-    for i in range(n):
-        apart |= row[i] - row[0] - i
-    return apart == 0
-
-
 cdef void dropout(const Array* a, const double* s, real* room) noexcept nogil:
-    cdef const real* x = <const real*>a[0].data
-    cdef const int64_t* row = <const int64_t*>a[1].data
-    cdef const uint64_t* step = <const uint64_t*>a[2].data
-    cdef const uint64_t* seed = <const uint64_t*>a[3].data
-    cdef real* y = <real*>a[4].data
-    cdef uint64_t key = splitmix(splitmix(seed[0]) ^ step[0])
-    cdef uint32_t low = <uint32_t>key, high = <uint32_t>(key >> 32), m = <uint32_t>a[0].shape[1]
-    cdef Py_ssize_t n = a[0].shape[0], i
-    if n and consecutive(row, n):  # one long row vectorises better than short ones
-        drop(n * m, x, y, low + <uint32_t>row[0] * m, high, s[0])
-        return
-    for i in range(n):
-        drop(m, &x[i * m], &y[i * m], low + <uint32_t>row[i] * m, high, s[0])
+    by_runs[real](drop[real], a, s)
 
 
 declare(kernels, "dropout", dropout[float], dropout[double])
 
 
 cdef void dropout_backward(const Array* a, const double* s, real* room) noexcept nogil:
-    dropout(a, s, room)
+    by_runs[real](drop[real], a, s)
 
 
 declare(kernels, "dropout_backward", dropout_backward[float], dropout_backward[double])
+
+
+cdef enum Kind:
+    VALUE
+    GRADIENT
+
+
+cdef inline void saturate(
+    Kind kind, Py_ssize_t n, const real* x, real* y, uint32_t low, uint32_t high, double rate
+) noexcept nogil:
+    """Of values: y = factor x + shift where the unit stays, of selu's limit elsewhere. Of gradients: factor x, or 0."""
+    cdef uint32_t[UNITS] half
+    cdef uint32_t threshold = <uint32_t>(rate * 4294967296.0)
+    cdef double limit = -1.7580993408473766
+    cdef double factor = 1 / sqrt((1 - rate) * (1 + rate * limit * limit))
+    cdef real scale = <real>factor, shift = 0, dropped = 0, kept
+    cdef Py_ssize_t chunk, start, i
+    if kind == VALUE:
+        shift = <real>(-factor * limit * rate)
+        dropped = scale * <real>limit + shift
+    for chunk in range((n + UNITS - 1) // UNITS):
+        start = chunk * UNITS
+        for i in range(min(UNITS, n - start)):
+            half[i] = mix(<uint32_t>(start + i) + low) ^ high
+        for i in range(min(UNITS, n - start)):
+            kept = x[start + i] * scale + shift
+            y[start + i] = kept if mix(half[i]) >= threshold else dropped
+
+
+cdef void saturate_values(Py_ssize_t n, const real* x, real* y, uint32_t low, uint32_t high, double rate) noexcept nogil:
+    saturate[real](VALUE, n, x, y, low, high, rate)
+
+
+cdef void saturate_gradients(Py_ssize_t n, const real* x, real* y, uint32_t low, uint32_t high, double rate) noexcept nogil:
+    saturate[real](GRADIENT, n, x, y, low, high, rate)
+
+
+cdef void alpha_dropout(const Array* a, const double* s, real* room) noexcept nogil:
+    by_runs[real](saturate_values[real], a, s)
+
+
+declare(kernels, "alpha_dropout", alpha_dropout[float], alpha_dropout[double])
+
+
+cdef void alpha_dropout_backward(const Array* a, const double* s, real* room) noexcept nogil:
+    by_runs[real](saturate_gradients[real], a, s)
+
+
+declare(kernels, "alpha_dropout_backward", alpha_dropout_backward[float], alpha_dropout_backward[double])
+
+
+cdef inline void normals(Py_ssize_t n, real* drawn, uint32_t first, uint32_t high) noexcept nogil:
+    """Standard normal numbers for n <= UNITS units."""
+    cdef uint32_t[UNITS] half
+    cdef Py_ssize_t i
+    for i in range(n):
+        half[i] = mix(<uint32_t>i + first) ^ high
+    for i in range(n):
+        drawn[i] = normal[real](mix(half[i]), <real>2.3283064365386963e-10)
+
+
+cdef void blur(Py_ssize_t n, const real* x, real* y, uint32_t low, uint32_t high, double stddev) noexcept nogil:
+    """y = x (1 + stddev normal); y may be x."""
+    cdef real[UNITS] drawn
+    cdef real size = <real>stddev
+    cdef Py_ssize_t chunk, start, i
+    for chunk in range((n + UNITS - 1) // UNITS):
+        start = chunk * UNITS
+        normals[real](min(UNITS, n - start), drawn, low + <uint32_t>start, high)
+        for i in range(min(UNITS, n - start)):
+            y[start + i] = x[start + i] * (<real>1 + size * drawn[i])
+
+
+cdef void gaussian_dropout(const Array* a, const double* s, real* room) noexcept nogil:
+    by_runs[real](blur[real], a, s)
+
+
+declare(kernels, "gaussian_dropout", gaussian_dropout[float], gaussian_dropout[double])
+
+
+cdef void gaussian_dropout_backward(const Array* a, const double* s, real* room) noexcept nogil:
+    by_runs[real](blur[real], a, s)
+
+
+declare(kernels, "gaussian_dropout_backward", gaussian_dropout_backward[float], gaussian_dropout_backward[double])
+
+
+cdef void perturb(Py_ssize_t n, const real* x, real* y, uint32_t low, uint32_t high, double stddev) noexcept nogil:
+    """y = x + stddev normal; y may be x."""
+    cdef real[UNITS] drawn
+    cdef real size = <real>stddev
+    cdef Py_ssize_t chunk, start, i
+    for chunk in range((n + UNITS - 1) // UNITS):
+        start = chunk * UNITS
+        normals[real](min(UNITS, n - start), drawn, low + <uint32_t>start, high)
+        for i in range(min(UNITS, n - start)):
+            y[start + i] = x[start + i] + size * drawn[i]
+
+
+cdef void gaussian_noise(const Array* a, const double* s, real* room) noexcept nogil:
+    by_runs[real](perturb[real], a, s)
+
+
+declare(kernels, "gaussian_noise", gaussian_noise[float], gaussian_noise[double])

@@ -39,6 +39,7 @@ SCHEDULES = {
 
 
 LAYER_OPTIONS = {
+    "AlphaDropout": {"rate": 0.4, "seed": 3},
     "Activation": {"activation": "tanh"},
     "ActivationMix": {"activation": "tanh", "weight_initializer": initializers.Constant(0.7), "weight_regularizer": "l2"},
     "ActivityRegularization": {"l1": 0.1},
@@ -52,6 +53,9 @@ LAYER_OPTIONS = {
     },
     "Dropout": {"rate": 0.4, "seed": 3},
     "ELU": {"alpha": 0.7},
+    "GaussianDropout": {"rate": 0.4, "seed": 3},
+    "GaussianNoise": {"stddev": 0.3, "seed": 3},
+    "GroupNormalization": {"groups": 2, "epsilon": 1e-2},
     "InputLayer": {"shape": (4,)},
     "LeakyReLU": {"negative_slope": 0.1},
     "PReLU": {"alpha_initializer": initializers.Constant(0.25), "alpha_regularizer": "l1", "shared_axes": [1]},

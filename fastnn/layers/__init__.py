@@ -11,9 +11,11 @@ from fastnn.layers.flatten import *
 from fastnn.layers.input import *
 from fastnn.layers.layer import *
 from fastnn.layers.leaky_relu import *
+from fastnn.layers.noise import *
 from fastnn.layers.parallel import *
 from fastnn.layers.prelu import *
 from fastnn.layers.relu import *
+from fastnn.layers.row_normalization import *
 from fastnn.layers.rrelu import *
 from fastnn.layers.softmax import *
 

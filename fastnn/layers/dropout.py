@@ -1,34 +1,23 @@
-"""Dropout (Srivastava et al. 2014, JMLR 15), with masks that are a function of seed, step and position.
-
-No generator state exists: unit i of step t is dropped when a hash of (seed, t, i) falls below the rate. So both
-backends, any number of threads and a resumed run draw the same mask, and the backward pass draws it again instead
-of storing it.
-"""
+"""Dropout and its relatives (see :mod:`fastnn.layers.noise` for where their random numbers come from)."""
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
-from fastnn import random
 from fastnn.backend import op
-from fastnn.layers.layer import Layer, layers
-from fastnn.program import Program, Tensor
+from fastnn.layers.layer import layers
+from fastnn.layers.noise import Noise, random_bits, standard_normal
 
-__all__ = ["Dropout"]
+__all__ = ["AlphaDropout", "Dropout", "GaussianDropout", "GaussianNoise"]
 
-
-def _mix(h: np.ndarray) -> np.ndarray:
-    """A 32-bit integer hash of low bias (C. Wellons, hash-prospector: multipliers 21f0aaad and d35a2d97)."""
-    h = (h ^ (h >> 16)) * np.uint32(0x21F0AAAD)
-    h = (h ^ (h >> 15)) * np.uint32(0xD35A2D97)
-    return h ^ (h >> 15)
+SATURATION = -1.0507009873554804934193349852946 * 1.6732632423543772848170429916717
+"""What selu tends to for very negative inputs: the value that alpha dropout sets units to (Klambauer et al. 2017, section 2)."""
 
 
-def _kept(units: np.ndarray, step: int, seed: int, rate: float) -> np.ndarray:
-    """Which of the units in these positions stay, as booleans."""
-    key = random.splitmix(random.splitmix(seed) ^ step)
-    random_bits = _mix(_mix(units + np.uint32(key & 0xFFFFFFFF)) ^ np.uint32(key >> 32))
-    return random_bits >= int(rate * 2.0**32)
+def _kept(x: np.ndarray, row: np.ndarray, step: np.ndarray, seed: np.ndarray, rate: float) -> np.ndarray:
+    return random_bits(x, row, step, seed) >= int(rate * 2.0**32)
 
 
 @op("x (n, m), row (n) int64, step (1) uint64, seed (1) uint64 -> y (n, m)", split="n")
@@ -37,8 +26,7 @@ def dropout(x, row, step, seed, y, rate):
 
     `row` holds the rows' numbers in the batch, so that a part of it gets that part of its mask.
     """
-    units = (row[:, None] * x.shape[1] + np.arange(x.shape[1])).astype(np.uint32)
-    y[...] = np.where(_kept(units, int(step[0]), int(seed[0]), rate), x * x.dtype.type(1 / (1 - rate)), 0)
+    y[...] = np.where(_kept(x, row, step, seed, rate), x * x.dtype.type(1 / (1 - rate)), 0)
 
 
 @op("dy (n, m), row (n) int64, step (1) uint64, seed (1) uint64 -> dx (n, m)", differentiable=False, split="n")
@@ -47,8 +35,45 @@ def dropout_backward(dy, row, step, seed, dx, rate):
     dropout.reference(dy, row, step, seed, dx, rate)
 
 
+def _alpha_factor(rate: float) -> float:
+    """What keeps the variance of 1 that selu's outputs have: ``((1 - rate) (1 + rate SATURATION^2))^(-1/2)``."""
+    return ((1 - rate) * (1 + rate * SATURATION**2)) ** -0.5
+
+
+@op("x (n, m), row (n) int64, step (1) uint64, seed (1) uint64 -> y (n, m)", split="n")
+def alpha_dropout(x, row, step, seed, y, rate):
+    """Set a share `rate` of x's units to selu's limit, then scale and shift all so that mean 0 and variance 1 are kept; `y` may be `x`."""
+    factor = _alpha_factor(rate)
+    kept = np.where(_kept(x, row, step, seed, rate), x, x.dtype.type(SATURATION))
+    y[...] = x.dtype.type(factor) * kept - x.dtype.type(factor * SATURATION * rate)
+
+
+@op("dy (n, m), row (n) int64, step (1) uint64, seed (1) uint64 -> dx (n, m)", differentiable=False, split="n")
+def alpha_dropout_backward(dy, row, step, seed, dx, rate):
+    """The same mask and factor on the gradient."""
+    dx[...] = np.where(_kept(dy, row, step, seed, rate), dy * dy.dtype.type(_alpha_factor(rate)), 0)
+
+
+@op("x (n, m), row (n) int64, step (1) uint64, seed (1) uint64 -> y (n, m)", split="n", draw={"stddev": 0.5})
+def gaussian_dropout(x, row, step, seed, y, stddev):
+    """Multiply each unit by a normal number of mean 1 and standard deviation `stddev`; `y` may be `x`."""
+    y[...] = x * (1 + stddev * standard_normal(random_bits(x, row, step, seed)))
+
+
+@op("dy (n, m), row (n) int64, step (1) uint64, seed (1) uint64 -> dx (n, m)", differentiable=False, split="n", draw={"stddev": 0.5})
+def gaussian_dropout_backward(dy, row, step, seed, dx, stddev):
+    """The same factors on the gradient."""
+    gaussian_dropout.reference(dy, row, step, seed, dx, stddev)
+
+
+@op("x (n, m), row (n) int64, step (1) uint64, seed (1) uint64 -> y (n, m)", differentiable=False, split="n", draw={"stddev": 0.5})
+def gaussian_noise(x, row, step, seed, y, stddev):
+    """Add to each unit a normal number of mean 0 and standard deviation `stddev`; the gradient passes. `y` may be `x`."""
+    y[...] = x + stddev * standard_normal(random_bits(x, row, step, seed))
+
+
 @layers.register()
-class Dropout(Layer):
+class Dropout(Noise):
     """In training, sets a share of its inputs to zero and scales up the others; in inference, nothing.
 
     Parameters
@@ -59,43 +84,104 @@ class Dropout(Layer):
         Here for Keras' order of arguments; every unit draws for itself.
     seed : int, optional
         Drawn from the process-wide generator when left out.
-    name : str, optional
-    input_shape : tuple of int, optional
+    **options
+        `name`, `input_shape` and `trainable`, as for any :class:`Layer`.
 
     Raises
     ------
     ValueError
         For a rate outside [0, 1), or a seed that is no integer in [0, 2**64).
+
+    References
+    ----------
+    Srivastava et al. 2014, "Dropout", JMLR 15.
     """
 
-    def __init__(
-        self,
-        rate: float,
-        noise_shape: None = None,
-        seed: int | None = None,
-        name: str | None = None,
-        input_shape: tuple[int, ...] | None = None,
-    ):
-        super().__init__(name, input_shape)
-        if noise_shape is not None:
-            raise ValueError(f"layer {self.name!r}: noise_shape must be None (every unit draws alone), got {noise_shape!r}")
-        self.noise_shape = None
-        if isinstance(rate, bool) or not isinstance(rate, (int, float, np.number)) or not 0 <= rate < 1:
-            raise ValueError(f"layer {self.name!r}: rate must lie in [0, 1), got {rate!r}")
-        drawn = int(random.generator().integers(2**31)) if seed is None else seed
-        if isinstance(drawn, bool) or not isinstance(drawn, (int, np.integer)) or not 0 <= drawn < 2**64:
-            raise ValueError(f"layer {self.name!r}: seed must be an integer in [0, 2**64), got {seed!r}")
-        self.rate, self.seed = float(rate), int(drawn)
+    forward, backward = dropout, dropout_backward
 
-    def lower(self, program: Program, x: Tensor) -> Tensor:
-        if not program.training or self.rate == 0:
-            return x
-        if x.value.size >= 2**32:
-            raise ValueError(f"layer {self.name!r}: a mask has at most 2**32 - 1 units, got {x.value.size}; use smaller batches")
-        y = program.successor(x)
-        xr, yr = x.rows, y.rows
-        mask = np.arange(len(xr.value), dtype=np.int64), program.step, np.array([self.seed], np.uint64)
-        program.forward(dropout, xr.value, *mask, yr.value, self.rate)
-        if x.grad is not None:
-            program.backward(dropout_backward, yr.grad, *mask, xr.grad, self.rate)
-        return y
+    def __init__(self, rate: float, noise_shape: None = None, seed: int | None = None, **options: object):
+        super().__init__(seed, **options)
+        self.every_unit(noise_shape)
+        self.noise_shape = None
+        self.rate = self.checked("rate", rate, 1)
+
+    amount = property(lambda self: self.rate)  # type: ignore[assignment]
+
+
+@layers.register()
+class AlphaDropout(Dropout):
+    """Dropout for networks with selu: in training, units become selu's limit instead of 0, and mean and variance are kept.
+
+    Parameters
+    ----------
+    rate : float
+        Share of units dropped, in [0, 1).
+    noise_shape, seed, **options
+        As for :class:`Dropout`.
+
+    References
+    ----------
+    Klambauer et al. 2017, "Self-normalizing neural networks", NeurIPS, arXiv:1706.02515, section 2.
+    """
+
+    forward, backward = alpha_dropout, alpha_dropout_backward
+
+
+@layers.register()
+class GaussianDropout(Noise):
+    """In training, multiplies each input by a normal number of mean 1 and the variance that dropout at this rate has.
+
+    Parameters
+    ----------
+    rate : float
+        In [0, 1): the standard deviation is ``sqrt(rate / (1 - rate))``.
+    seed : int, optional
+        Drawn from the process-wide generator when left out.
+    **options
+        `name`, `input_shape` and `trainable`, as for any :class:`Layer`.
+
+    Raises
+    ------
+    ValueError
+        For a rate outside [0, 1), or a seed that is no integer in [0, 2**64).
+
+    References
+    ----------
+    Srivastava et al. 2014, "Dropout", JMLR 15, section 10.
+    """
+
+    forward, backward = gaussian_dropout, gaussian_dropout_backward
+
+    def __init__(self, rate: float, seed: int | None = None, **options: object):
+        super().__init__(seed, **options)
+        self.rate = self.checked("rate", rate, 1)
+
+    amount = property(lambda self: math.sqrt(self.rate / (1 - self.rate)))  # type: ignore[assignment]
+
+
+@layers.register()
+class GaussianNoise(Noise):
+    """In training, adds to each input a normal number of mean 0.
+
+    Parameters
+    ----------
+    stddev : float
+        Its standard deviation, not negative.
+    seed : int, optional
+        Drawn from the process-wide generator when left out.
+    **options
+        `name`, `input_shape` and `trainable`, as for any :class:`Layer`.
+
+    Raises
+    ------
+    ValueError
+        For a standard deviation that isn't a finite number >= 0, or a seed that is no integer in [0, 2**64).
+    """
+
+    forward, backward = gaussian_noise, None
+
+    def __init__(self, stddev: float, seed: int | None = None, **options: object):
+        super().__init__(seed, **options)
+        self.stddev = self.checked("stddev", stddev, math.inf)
+
+    amount = property(lambda self: self.stddev)  # type: ignore[assignment]

@@ -6,27 +6,24 @@ from typing import Any
 
 import numpy as np
 
-from fastnn import activations, random
+from fastnn import activations
 from fastnn.backend import op
-from fastnn.layers.dropout import _mix
-from fastnn.layers.layer import Layer, layers
+from fastnn.layers.layer import layers
+from fastnn.layers.noise import Noise, random_bits
 from fastnn.program import Program, Tensor
 
 __all__ = ["RReLU"]
 
 
-def _slopes(shape: tuple[int, ...], row: np.ndarray, step: np.ndarray, seed: np.ndarray, lower: float, upper: float) -> np.ndarray:
+def _slopes(z: np.ndarray, row: np.ndarray, step: np.ndarray, seed: np.ndarray, lower: float, upper: float) -> np.ndarray:
     """Numbers in [lower, upper), functions of seed, step and position: 24 random bits each."""
-    units = (row[:, None] * shape[1] + np.arange(shape[1])).astype(np.uint32)
-    key = random.splitmix(random.splitmix(int(seed[0])) ^ int(step[0]))
-    bits = _mix(_mix(units + np.uint32(key & 0xFFFFFFFF)) ^ np.uint32(key >> 32)) >> np.uint32(8)
-    return lower + (upper - lower) * (bits * 2.0**-24)
+    return lower + (upper - lower) * ((random_bits(z, row, step, seed) >> np.uint32(8)) * 2.0**-24)
 
 
 @op("z (n, m), row (n) int64, step (1) uint64, seed (1) uint64 -> a (n, m)", split="n", draw={"lower": 0.125, "upper": 0.3})
 def rrelu(z, row, step, seed, a, lower, upper):
     """``z`` for z > 0, else z times a random slope; `row` holds the rows' numbers in the batch, and `a` may be `z`."""
-    a[...] = np.where(z > 0, z, z * _slopes(z.shape, row, step, seed, lower, upper))
+    a[...] = np.where(z > 0, z, z * _slopes(z, row, step, seed, lower, upper))
 
 
 @op(
@@ -37,11 +34,11 @@ def rrelu(z, row, step, seed, a, lower, upper):
 )
 def rrelu_backward(z, da, row, step, seed, dz, lower, upper):
     """Slope 1 for z > 0, else the same random slope; `dz` may be `da`."""
-    dz[...] = np.where(z > 0, da, da * _slopes(z.shape, row, step, seed, lower, upper))
+    dz[...] = np.where(z > 0, da, da * _slopes(z, row, step, seed, lower, upper))
 
 
 @layers.register("rrelu")
-class RReLU(Layer):
+class RReLU(Noise):
     """``x`` for x > 0, else x times a slope: in training drawn uniformly for each unit and step, in inference the mean of the bounds.
 
     Parameters
@@ -66,16 +63,13 @@ class RReLU(Layer):
         seed: int | None = None,
         **options: Any,
     ):
-        super().__init__(**options)
+        super().__init__(seed, **options)
         numbers = all(isinstance(slope, (int, float, np.number)) and not isinstance(slope, bool) for slope in (lower_slope, upper_slope))
         if not numbers or not 0 <= lower_slope <= upper_slope < np.inf:
             raise ValueError(
                 f"layer {self.name!r}: slopes must be numbers with 0 <= lower_slope <= upper_slope, got {lower_slope!r} and {upper_slope!r}"
             )
-        drawn = int(random.generator().integers(2**31)) if seed is None else seed
-        if isinstance(drawn, bool) or not isinstance(drawn, (int, np.integer)) or not 0 <= drawn < 2**64:
-            raise ValueError(f"layer {self.name!r}: seed must be an integer in [0, 2**64), got {seed!r}")
-        self.lower_slope, self.upper_slope, self.seed = float(lower_slope), float(upper_slope), int(drawn)
+        self.lower_slope, self.upper_slope = float(lower_slope), float(upper_slope)
 
     def lower(self, program: Program, x: Tensor) -> Tensor:
         if not program.training:
