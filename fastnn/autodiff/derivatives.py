@@ -8,15 +8,9 @@ from typing import Any
 import numpy as np
 
 from fastnn.autodiff.forward import jvp
-from fastnn.autodiff.inputs import as_input, chosen, one_number, positions
+from fastnn.autodiff.inputs import as_input, chosen, one_number, positions, units
 from fastnn.autodiff.reverse import grad, vjp
 from fastnn.autodiff.traced import raw
-
-
-def _units(like: Any) -> list[np.ndarray]:
-    """For each entry an array of `like`'s shape and dtype with 1 there and 0 elsewhere."""
-    n = np.size(raw(like))
-    return list(np.eye(n, dtype=raw(like).dtype).reshape(n, *np.shape(raw(like))))
 
 
 def _stacked(parts: list[Any], leading: tuple[int, ...], trailing: tuple[int, ...], dtype: Any) -> Any:
@@ -25,12 +19,12 @@ def _stacked(parts: list[Any], leading: tuple[int, ...], trailing: tuple[int, ..
 
 def _by_rows(value: Any, pullback: Callable[[Any], tuple[Any, ...]], x: Any) -> Any:
     """A row, the gradient of one result, a pass backwards."""
-    return _stacked([pullback(unit)[0] for unit in _units(value)], np.shape(raw(value)), x.shape, x.dtype)
+    return _stacked([pullback(unit)[0] for unit in units(value)], np.shape(raw(value)), x.shape, x.dtype)
 
 
 def _by_columns(f: Callable[..., Any], value: Any, x: Any) -> Any:
     """A column, the change by one input, a pass forwards."""
-    columns = _stacked([jvp(f, (x,), (unit,))[1] for unit in _units(x)], (x.size,), np.shape(raw(value)), x.dtype)
+    columns = _stacked([jvp(f, (x,), (unit,))[1] for unit in units(x)], (x.size,), np.shape(raw(value)), x.dtype)
     return np.moveaxis(columns, 0, -1).reshape((*np.shape(raw(value)), *x.shape))
 
 

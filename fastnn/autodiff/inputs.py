@@ -77,3 +77,9 @@ def chosen(f: Callable[..., Any], args: tuple[Any, ...], options: dict[str, Any]
 
     partly.__name__ = called(f)
     return partly, *(args[i] for i in where)
+
+
+def units(like: Any) -> list[np.ndarray]:
+    """For each entry an array of `like`'s shape and dtype with 1 there and 0 elsewhere."""
+    n = np.size(raw(like))
+    return list(np.eye(n, dtype=raw(like).dtype).reshape(n, *np.shape(raw(like))))

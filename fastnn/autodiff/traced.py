@@ -87,6 +87,11 @@ class Primitive:
         marks = {i: a.mark for i, a in enumerate(given) if _own(trace, a) and a.mark is not None and self.rules[i]}
         return Traced(trace, y, trace.note(self, y, plain, marks) if marks else None, self._view(y, given))
 
+    @property
+    def parameters(self) -> list[inspect.Parameter]:
+        """What the function takes by name, in order; nothing for a ufunc."""
+        return list(self._signature.parameters.values()) if self._signature else []
+
     def _bound(self, args: tuple[Any, ...], options: dict[str, Any]) -> tuple[Any, ...]:
         """All arguments by position, defaults filled in."""
         if self._signature is None:
