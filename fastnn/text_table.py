@@ -117,7 +117,7 @@ def brief(value: Any) -> str:
         return "" if value is None else str(value)
     if np.ndim(value):
         return " ".join(np.array2string(np.asarray(value), precision=4, threshold=8, edgeitems=2, separator=" ").split())
-    return f"{value:.6g}" if isinstance(value, (int, float, np.number, np.ndarray)) else str(value)
+    return f"{value + 0:.6g}" if isinstance(value, (int, float, np.number, np.ndarray)) else str(value)
 
 
 def _exact(value: Any) -> Any:
