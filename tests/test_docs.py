@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 
 import pytest
+from helpers import run_python
 
 import fastnn
 
@@ -44,6 +45,26 @@ def code_blocks():
 def test_the_readmes_python_runs(code, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     exec(compile(code, str(README), "exec"), {"__name__": "readme"})
+
+
+ELSEWHERE = {"custom.md"}
+"""Pages whose examples another test runs."""
+
+PAGES = sorted(page for page in (README.parent / "docs").glob("*.md") if page.name not in ELSEWHERE)
+
+
+def examples(page):
+    return "\n".join(re.findall(r"^```python\n(.*?)^```", page.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL))
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if examples(page)], ids=lambda page: page.name)
+def test_the_manuals_python_runs(page):
+    """In an interpreter of its own, as pages register things; what a page shows as output is printed."""
+    status, printed = run_python(examples(page))
+    assert status == 0, printed
+    for shown in re.findall(r"^```\n(.*?)^```", page.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL):
+        for part in shown.strip().split("\n\n"):
+            assert part in printed, f"the page shows what isn't printed:\n{part}"
 
 
 def documented(module):

@@ -12,6 +12,10 @@ from fastnn.configurable import Configurable
 from fastnn.text_table import TextTable
 
 
+BOUND = 1e100
+"""Weights that have grown beyond this won't come back."""
+
+
 class Response(NamedTuple):
     """What the neurons, one an entry, make of a sample, and what a rule makes of that.
 
@@ -153,7 +157,7 @@ class Learner(Configurable):
                 before, changes = weights, [r.change / len(batch) for r in responses]
                 weights = self._moved(weights, np.sum(changes, axis=0), x)
                 settled &= bool(np.all(np.abs(np.sum(changes, axis=0)) <= self.tolerance))
-                squares += sum(float(np.sum(r.error**2)) for r in responses)
+                squares += _squares(responses)
                 for i, r, change in zip(batch, responses, changes, strict=True):
                     after = weights if i == batch[-1] else before
                     yield Step(len(errors) + 1, int(i) + 1, x[i, :-1], targets[i], r._replace(change=change), after)
@@ -170,7 +174,7 @@ class Learner(Configurable):
     def _moved(self, weights: np.ndarray, change: np.ndarray, x: np.ndarray) -> np.ndarray:
         with np.errstate(over="ignore", invalid="ignore"):
             moved = weights + change
-        if not np.isfinite(moved).all():
+        if not np.abs(moved).max() < BOUND:
             raise ValueError(f"{type(self).__name__}: the weights grow beyond all bounds: {self._cure(x)}")
         return moved
 
@@ -229,6 +233,11 @@ class Learner(Configurable):
                 f"{type(self).__name__}: y must have a class for each of the {len(predicted)} samples, got shape {given.shape}"
             )
         return float(np.mean(predicted == given))
+
+
+def _squares(responses: Sequence[Response]) -> float:
+    with np.errstate(over="ignore"):
+        return sum(float(np.sum(r.error**2)) for r in responses)
 
 
 def not_negative(name: str, value: Any) -> None:
