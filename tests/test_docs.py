@@ -53,8 +53,13 @@ ELSEWHERE = {"custom.md"}
 PAGES = sorted(page for page in (README.parent / "docs").glob("*.md") if page.name not in ELSEWHERE)
 
 
+def blocks(page, language):
+    fenced = re.findall(r"^```(\w*)\n(.*?)^```", page.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+    return [text for marked, text in fenced if marked == language]
+
+
 def examples(page):
-    return "\n".join(re.findall(r"^```python\n(.*?)^```", page.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL))
+    return "\n".join(blocks(page, "python"))
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if examples(page)], ids=lambda page: page.name)
@@ -62,7 +67,7 @@ def test_the_manuals_python_runs(page):
     """In an interpreter of its own, as pages register things; what a page shows as output is printed."""
     status, printed = run_python(examples(page))
     assert status == 0, printed
-    for shown in re.findall(r"^```\n(.*?)^```", page.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL):
+    for shown in blocks(page, ""):
         for part in shown.strip().split("\n\n"):
             assert part in printed, f"the page shows what isn't printed:\n{part}"
 
