@@ -1,6 +1,7 @@
 import csv
 import inspect
 import math
+import sys
 from types import SimpleNamespace
 
 import numpy as np
@@ -159,7 +160,10 @@ def test_callbacks_without_super_init_work():
     assert bare.seen == [(0, 2, False), (1, 2, False)]
 
 
+EMPTY = inspect.Parameter.empty
 KERAS_ARGUMENTS = {
+    "BackupAndRestore": {"backup_dir": EMPTY, "save_freq": "epoch", "double_checkpoint": False, "delete_checkpoint": True},
+    "SwapEMAWeights": {"swap_on_epoch": False},
     "EarlyStopping": {
         "monitor": "val_loss",
         "min_delta": 0,
@@ -171,7 +175,7 @@ KERAS_ARGUMENTS = {
         "start_from_epoch": 0,
     },
     "ModelCheckpoint": {
-        "filepath": inspect.Parameter.empty,
+        "filepath": EMPTY,
         "monitor": "val_loss",
         "verbose": 0,
         "save_best_only": False,
@@ -190,15 +194,15 @@ KERAS_ARGUMENTS = {
         "cooldown": 0,
         "min_lr": 0.0,
     },
-    "LearningRateScheduler": {"schedule": inspect.Parameter.empty, "verbose": 0},
-    "CSVLogger": {"filename": inspect.Parameter.empty, "separator": ",", "append": False},
+    "LearningRateScheduler": {"schedule": EMPTY, "verbose": 0},
+    "CSVLogger": {"filename": EMPTY, "separator": ",", "append": False},
 }
 
 
 @pytest.mark.parametrize("name", KERAS_ARGUMENTS)
 def test_keras_arguments(name):
-    parameters = inspect.signature(getattr(callbacks, name)).parameters
-    assert [(p.name, p.default) for p in parameters.values()] == list(KERAS_ARGUMENTS[name].items())
+    parameters = inspect.signature(getattr(callbacks, name)).parameters.values()
+    assert [(p.name, p.default) for p in parameters if p.kind is not p.KEYWORD_ONLY] == list(KERAS_ARGUMENTS[name].items())
 
 
 # --- early stopping
@@ -266,6 +270,54 @@ def test_early_stopping_starts_anew_in_each_training():
     stopping = callbacks.EarlyStopping(patience=1)
     for _ in range(2):
         assert FakeModel().play(stopping, losses(1.0, 2.0, 3.0)) == 1
+
+
+@given(st.lists(st.integers(0, 9), min_size=1, max_size=20), st.integers(1, 3), st.integers(1, 4))
+def test_early_stopping_on_a_moving_average(values, patience, rounds):
+    means = [float(np.mean(values[max(0, i - rounds + 1) : i + 1])) for i in range(len(values))]
+    assert stopped_after(values, patience=patience, rounds=rounds) == stopped_after(means, patience=patience)
+
+
+def test_nan_leaves_the_moving_average_again():
+    assert stopped_after([4.0, math.nan, 3.0, 1.0, 0.5, 0.2], patience=3, rounds=2) == 6
+    assert stopped_after([4.0, math.nan, 3.0, 1.0, 0.5, 0.2], patience=2, rounds=2) == 3
+
+
+def test_early_stopping_by_shares_of_the_best():
+    assert stopped_after([100.0, 95.0, 90.0, 85.0], patience=1, min_delta=0.1, relative=True) == 2
+    assert stopped_after([100.0, 89.0, 80.0, 71.0, 65.0], patience=1, min_delta=0.1, relative=True) == 5
+    assert stopped_after([0.5, 0.54, 0.56, 0.7], patience=2, min_delta=0.1, relative=True, mode="max") == 4
+    assert stopped_after([-10.0, -10.5, -12.0, -12.1], patience=1, min_delta=0.1, relative=True) == 2
+
+
+# --- divergence
+
+
+@pytest.mark.parametrize(
+    ("values", "epochs"),
+    [
+        ([1.0, 2.9, 3.0, 3.1, 1.0], 4),
+        ([-1.0, 0.9, 1.1, 0.0], 3),
+        ([1.0, math.nan, 1.0], 2),
+        ([1.0, math.inf, 1.0], 2),
+        ([math.nan, 1.0], 1),
+        ([0.0, 0.1, 0.0], 2),
+        ([1.0, 0.5, 2.0], 3),
+    ],
+)
+def test_divergence_stops(values, epochs, capsys):
+    model = FakeModel()
+    assert model.play(callbacks.TerminateOnDivergence(), [{"loss": v} for v in values]) + 1 == epochs
+    assert capsys.readouterr().out.startswith(f"Epoch {epochs}: terminating training, loss is") == model.stop_training
+
+
+def test_divergence_options():
+    stop = callbacks.TerminateOnDivergence("val_loss", factor=1.5, raise_error=True)
+    with pytest.raises(RuntimeError, match=r"val_loss is 1.6 after epoch 2, above 1.5; lower the learning rate"):
+        FakeModel().play(stop, losses(1.0, 1.6))
+    with pytest.warns(UserWarning, match="'val_loss'"):
+        FakeModel().play(stop, [{"loss": 1.0}])
+    assert FakeModel().play(stop, losses(9.0, 10.0)) == 1  # each training has its own first epoch
 
 
 @pytest.mark.parametrize("make", [callbacks.EarlyStopping, callbacks.ReduceLROnPlateau])
@@ -532,9 +584,64 @@ def test_validation_within_a_training_writes_nothing(terminal, capsys):
     assert before == "Epoch 1/1\n" and capsys.readouterr().out == ""
 
 
+class FakeTqdm:
+    """What the callback uses of tqdm: bars that count, with numbers beside them."""
+
+    made = ()
+
+    def __init__(self, total=None, unit="it", **options):
+        self.total, self.unit, self.options = total, unit, options
+        self.n, self.counts, self.postfixes, self.closed = 0, [], [], False
+        FakeTqdm.made = (*FakeTqdm.made, self)
+
+    def set_postfix(self, values, refresh=True):
+        self.postfixes.append(dict(values))
+
+    def update(self, steps):
+        self.n += steps
+        self.counts.append(self.n)
+
+    def close(self):
+        self.closed = True
+
+
+@pytest.fixture
+def tqdm(monkeypatch):
+    FakeTqdm.made = ()
+    monkeypatch.setitem(sys.modules, "tqdm", SimpleNamespace(auto=SimpleNamespace(tqdm=FakeTqdm)))
+    monkeypatch.setitem(sys.modules, "tqdm.auto", SimpleNamespace(tqdm=FakeTqdm))
+
+
+def test_tqdm_counts_epochs_and_batches(tqdm):
+    bar = callbacks.TqdmCallback(desc="digits")
+    assert bar.follows_batches("train") and not bar.follows_batches("test") and not bar.watches_batches("train")
+    FakeModel().play(bar, [{"loss": 1.0}, {"loss": 0.5}], batches=3)
+    epochs, *batches = FakeTqdm.made
+    assert (epochs.total, epochs.unit, epochs.counts[-1], epochs.options) == (2, "epoch", 2, {"desc": "digits"})
+    assert epochs.postfixes == [{"loss": 1.0}, {"loss": 0.5}]
+    assert [(b.total, b.unit, b.counts, b.options["leave"]) for b in batches] == [(3, "batch", [1, 2, 3], False)] * 2
+    assert all(b.closed for b in FakeTqdm.made) and batches[0].postfixes[-1] == {"loss": 0.5}
+
+
+def test_tqdm_of_epochs_alone(tqdm):
+    FakeModel().play(callbacks.TqdmCallback(verbose=0), losses(1.0))
+    assert [bar.unit for bar in FakeTqdm.made] == ["epoch"]
+
+
+def test_without_tqdm(monkeypatch):
+    monkeypatch.setitem(sys.modules, "tqdm", None)
+    monkeypatch.setitem(sys.modules, "tqdm.auto", None)
+    with pytest.raises(ImportError, match=r"fastnn\[progress\]"):
+        callbacks.TqdmCallback()
+
+
 @pytest.mark.parametrize(
     ("make", "kwargs", "word"),
     [
+        (callbacks.TerminateOnDivergence, {"factor": 1.0}, "factor"),
+        (callbacks.TerminateOnDivergence, {"factor": math.nan}, "factor"),
+        (callbacks.TerminateOnDivergence, {"factor": "3"}, "factor"),
+        (callbacks.EarlyStopping, {"rounds": 0}, "EarlyStopping: rounds"),
         (callbacks.EarlyStopping, {"mode": "maximum"}, "mode"),
         (callbacks.EarlyStopping, {"patience": -1}, "patience"),
         (callbacks.EarlyStopping, {"patience": 1.5}, "patience"),

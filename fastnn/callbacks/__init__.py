@@ -7,6 +7,7 @@ from fastnn.callbacks.callback import *
 from fastnn.callbacks.callback_list import *
 from fastnn.callbacks.csv_logger import *
 from fastnn.callbacks.early_stopping import *
+from fastnn.callbacks.gradient_monitor import *
 from fastnn.callbacks.history import *
 from fastnn.callbacks.lambda_callback import *
 from fastnn.callbacks.learning_rate_scheduler import *
@@ -14,6 +15,10 @@ from fastnn.callbacks.model_checkpoint import *
 from fastnn.callbacks.monitor import *
 from fastnn.callbacks.progbar_logger import *
 from fastnn.callbacks.reduce_lr_on_plateau import *
+from fastnn.callbacks.stochastic_weight_averaging import *
+from fastnn.callbacks.swap_ema_weights import *
+from fastnn.callbacks.terminate_on_divergence import *
 from fastnn.callbacks.terminate_on_nan import *
+from fastnn.callbacks.tqdm_callback import *
 
 __all__ = sorted(name for each in list(globals().values()) if isinstance(each, ModuleType) for name in each.__all__)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from fastnn.arrays import positive_integer
 from fastnn.callbacks.callback import Logs, checked_count
 from fastnn.callbacks.monitor import MonitorCallback
 
@@ -29,11 +30,19 @@ class EarlyStopping(MonitorCallback):
         Give the model the weights of the best epoch at the end of the training, whether it was stopped or not.
     start_from_epoch : int, default 0
         Epochs before this one are ignored.
+    rounds : int, default 1
+        Look at the mean of the last so many epochs' values (of those there are, at first), which forgives a noisy one.
+    relative : bool, default False
+        Whether `min_delta` is a share of the best value's magnitude: 0.01 asks for one per cent.
 
     Attributes
     ----------
     best, best_epoch, stopped_epoch
-        The best value and its epoch, and the epoch that stopped the training (0 when none did).
+        The best value (or mean) and its epoch, and the epoch that stopped the training (0 when none did).
+
+    Notes
+    -----
+    `rounds` and `relative` are fastnn's own; without them all is as in Keras.
     """
 
     def __init__(
@@ -46,8 +55,12 @@ class EarlyStopping(MonitorCallback):
         baseline: float | None = None,
         restore_best_weights: bool = False,
         start_from_epoch: int = 0,
+        *,
+        rounds: int = 1,
+        relative: bool = False,
     ):
-        super().__init__(monitor, mode, min_delta)
+        super().__init__(monitor, mode, min_delta, relative)
+        self.rounds = positive_integer("EarlyStopping: rounds", rounds)
         self.patience = checked_count(self, "patience", patience)
         self.start_from_epoch = checked_count(self, "start_from_epoch", start_from_epoch)
         self.verbose, self.baseline, self.restore_best_weights = verbose, baseline, restore_best_weights
@@ -56,6 +69,7 @@ class EarlyStopping(MonitorCallback):
     def _forget(self) -> None:
         self.wait = self.stopped_epoch = self.best_epoch = 0
         self.best_weights: list[np.ndarray] | None = None
+        self._values: list[float] = []
 
     def on_train_begin(self, logs: Logs = None) -> None:
         self.start()
@@ -65,6 +79,8 @@ class EarlyStopping(MonitorCallback):
         current = self.value(logs)
         if current is None or epoch < self.start_from_epoch:
             return
+        self._values = [*self._values, float(current)][-self.rounds :]
+        current = sum(self._values) / len(self._values)
         if self.restore_best_weights and self.best_weights is None:
             self._keep(epoch)
         self.wait += 1

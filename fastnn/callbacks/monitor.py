@@ -23,6 +23,8 @@ class MonitorCallback(Callback):
         Which way is better; ``"auto"`` knows losses and fastnn's metrics.
     min_delta : float
         What a value must be better by; its sign doesn't matter.
+    relative : bool, default False
+        Whether that is a share of the magnitude of the value it must be better than.
 
     Raises
     ------
@@ -30,12 +32,13 @@ class MonitorCallback(Callback):
         For another mode; when ``"auto"`` can't tell, at the start of training.
     """
 
-    def __init__(self, monitor: str, mode: str, min_delta: float):
+    def __init__(self, monitor: str, mode: str, min_delta: float, relative: bool = False):
         if mode not in ("auto", "min", "max"):
             raise ValueError(f"{type(self).__name__}: mode must be 'auto', 'min' or 'max', got {mode!r}")
         if not isinstance(monitor, str):
             raise TypeError(f"{type(self).__name__}: monitor must be a name in the logs, got {monitor!r}")
         self.monitor, self.mode, self.min_delta = monitor, mode, abs(min_delta)
+        self.relative = relative
         self.direction = ""
         self.best = math.nan
 
@@ -58,9 +61,10 @@ class MonitorCallback(Callback):
 
     def is_better(self, value: float, reference: float) -> bool:
         """Whether `value` beats `reference` by more than `min_delta`; nan never does."""
+        margin = self.min_delta * abs(reference) if self.relative and math.isfinite(reference) else self.min_delta
         if self.direction == "min":
-            return bool(value < reference - self.min_delta)
-        return bool(value > reference + self.min_delta)
+            return bool(value < reference - margin)
+        return bool(value > reference + margin)
 
     def value(self, logs: Logs) -> Any:
         """The monitored value, or None with a warning that names what there is."""

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 
+from fastnn.layers.nested import every_layer
 from fastnn.state import packed, plain_state, put_back, unpacked
 
 __all__ = ["capture", "restore"]
@@ -42,7 +43,7 @@ def capture(model: Any, callbacks: Iterable[Any], epoch: int, batch: int) -> dic
         "optimizer_name": type(model.optimizer).__name__,
         "weights": model.get_weights(),
         "optimizer": plain_state(model.optimizer),
-        "seeds": [getattr(layer, "seed", None) for layer in _layers(model.layers)],
+        "seeds": [getattr(layer, "seed", None) for layer in every_layer(model.layers)],
         "counters": counters,
         "stopped": model.stop_training,
         "position": [epoch, batch],
@@ -71,7 +72,7 @@ def restore(model: Any, callbacks: Iterable[Any], arrays: dict[str, np.ndarray])
     _check(model, tree)
     model.set_weights(tree["weights"])
     put_back(model.optimizer, tree["optimizer"])
-    for layer, seed in zip(_layers(model.layers), tree["seeds"], strict=True):
+    for layer, seed in zip(every_layer(model.layers), tree["seeds"], strict=True):
         if seed != getattr(layer, "seed", None):
             layer.seed = seed
             model._changed()  # programs are bound to the old one
@@ -91,13 +92,6 @@ def _check(model: Any, tree: dict[str, Any]) -> None:
     name, slots = type(model.optimizer).__name__, tree["optimizer"]["slots"]
     if (name, model.optimizer.slots.keys()) != (tree["optimizer_name"], slots.keys()):
         raise ValueError(f"it was trained by {tree['optimizer_name']} with the memory {list(slots)}, model {model.name!r} by {name}")
-
-
-def _layers(layers: Iterable[Any]) -> Iterator[Any]:
-    """Layers, and those within them."""
-    for layer in layers:
-        yield layer
-        yield from _layers(getattr(layer, "children", ()))
 
 
 def _scores(model: Any) -> list[dict[str, Any]]:
