@@ -4,10 +4,11 @@ Where a sum of two products can be avoided, it is: a compiler may fuse either pr
 otherwise in a loop's vector body than in its scalar end. The bits of an entry would then depend on where a call is cut.
 """
 
-from libc.math cimport INFINITY, NAN, pow, sqrt, sqrtf
+from libc.math cimport INFINITY, NAN, sqrt
 from kernel cimport Array, declare
 from real cimport real
 from rows cimport row_sum_of_squares
+from update cimport corrected, root
 from vmath cimport vabs, vmax, vmin
 
 kernels = {}
@@ -69,8 +70,8 @@ cdef void sgd_momentum(const Array* a, const double* s, real* room) noexcept nog
     cdef real* p = <real*>a[0].data
     cdef const real* g = <const real*>a[1].data
     cdef real* m = <real*>a[2].data
-    cdef double learning_rate = s[0], momentum = s[1], weight_decay = s[2]
-    cdef real rate = <real>learning_rate, keep = <real>(1 - learning_rate * weight_decay), inertia = <real>momentum
+    cdef double learning_rate = s[0], momentum = s[1], dampening = s[2], weight_decay = s[3]
+    cdef real rate = <real>(learning_rate * (1 - dampening)), keep = <real>(1 - learning_rate * weight_decay), inertia = <real>momentum
     cdef Py_ssize_t i
     for i in range(a[0].shape[0]):
         m[i] = inertia * m[i] - rate * g[i]
@@ -84,8 +85,8 @@ cdef void sgd_nesterov(const Array* a, const double* s, real* room) noexcept nog
     cdef real* p = <real*>a[0].data
     cdef const real* g = <const real*>a[1].data
     cdef real* m = <real*>a[2].data
-    cdef double learning_rate = s[0], momentum = s[1], weight_decay = s[2]
-    cdef real rate = <real>learning_rate, keep = <real>(1 - learning_rate * weight_decay), inertia = <real>momentum
+    cdef double learning_rate = s[0], momentum = s[1], dampening = s[2], weight_decay = s[3]
+    cdef real rate = <real>(learning_rate * (1 - dampening)), keep = <real>(1 - learning_rate * weight_decay), inertia = <real>momentum
     cdef Py_ssize_t i
     for i in range(a[0].shape[0]):
         m[i] = inertia * m[i] - rate * g[i]
@@ -93,14 +94,6 @@ cdef void sgd_nesterov(const Array* a, const double* s, real* room) noexcept nog
 
 
 declare(kernels, "sgd_nesterov", sgd_nesterov[float], sgd_nesterov[double])
-
-
-cdef inline real root(real x) noexcept nogil:
-    """The square root in x's own precision: libc's sqrt on a float would go through double."""
-    if real is float:
-        return sqrtf(x)
-    else:
-        return sqrt(x)
 
 
 cdef void rmsprop(const Array* a, const double* s, real* room) noexcept nogil:
@@ -195,11 +188,6 @@ cdef void adagrad(const Array* a, const double* s, real* room) noexcept nogil:
 
 
 declare(kernels, "adagrad", adagrad[float], adagrad[double])
-
-
-cdef inline double corrected(double learning_rate, double beta_1, double beta_2, double step) noexcept nogil:
-    """The learning rate with the bias corrections of both moments in it."""
-    return learning_rate * sqrt(1 - pow(beta_2, step)) / (1 - pow(beta_1, step))
 
 
 cdef void adam(const Array* a, const double* s, real* room) noexcept nogil:

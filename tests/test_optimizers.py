@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from fastnn import backend, optimizers, samples
 from fastnn.backend import registry
+from fastnn.configurable import snake_case
 from fastnn.memory import ALIGNMENT
 from fastnn.optimizers import SGD, Adagrad, Adam, AdamW, Optimizer, RMSprop
 from fastnn.optimizers.schedules import CosineDecay, ExponentialDecay, LearningRateSchedule
@@ -37,8 +38,9 @@ def plain_sgd(o, gradients, p):
         if not o.momentum:
             p -= lr * g
             continue
-        m = o.momentum * m - lr * g
-        p += o.momentum * m - lr * g if o.nesterov else m
+        step = lr * (1 - o.dampening) * g
+        m = o.momentum * m - step
+        p += o.momentum * m - step if o.nesterov else m
     return p
 
 
@@ -75,7 +77,112 @@ def plain_adam(o, gradients, p):
     return p
 
 
+def plain_adadelta(o, gradients, p):
+    v = u = 0.0
+    for lr, g in gradients:
+        p -= lr * (o.weight_decay or 0) * p
+        v = o.rho * v + (1 - o.rho) * g * g
+        d = math.sqrt(u + o.epsilon) / math.sqrt(v + o.epsilon) * g
+        u = o.rho * u + (1 - o.rho) * d * d
+        p -= lr * d
+    return p
+
+
+def plain_adamax(o, gradients, p):
+    m = u = 0.0
+    for t, (lr, g) in enumerate(gradients, start=1):
+        p -= lr * (o.weight_decay or 0) * p
+        m = o.beta_1 * m + (1 - o.beta_1) * g
+        u = max(o.beta_2 * u, abs(g))
+        p -= lr * m / (1 - o.beta_1**t) / (u + o.epsilon)
+    return p
+
+
+def plain_nadam(o, gradients, p):
+    m, v, product = 0.0, 0.0, 1.0
+    for t, (lr, g) in enumerate(gradients, start=1):
+        u, following = (o.beta_1 * (1 - 0.5 * 0.96 ** (o.momentum_decay * i)) for i in (t, t + 1))
+        product *= u
+        p -= lr * (o.weight_decay or 0) * p
+        m = o.beta_1 * m + (1 - o.beta_1) * g
+        v = o.beta_2 * v + (1 - o.beta_2) * g * g
+        m_hat = following * m / (1 - product * following) + (1 - u) * g / (1 - product)
+        p -= lr * m_hat / (math.sqrt(v / (1 - o.beta_2**t)) + o.epsilon)
+    return p
+
+
+def plain_radam(o, gradients, p):
+    m = v = 0.0
+    infinite = 2 / (1 - o.beta_2) - 1
+    for t, (lr, g) in enumerate(gradients, start=1):
+        p -= lr * (o.weight_decay or 0) * p
+        m = o.beta_1 * m + (1 - o.beta_1) * g
+        v = o.beta_2 * v + (1 - o.beta_2) * g * g
+        m_hat, rho = m / (1 - o.beta_1**t), infinite - 2 * t * o.beta_2**t / (1 - o.beta_2**t)
+        if rho > 5:
+            r = math.sqrt((rho - 4) * (rho - 2) * infinite / ((infinite - 4) * (infinite - 2) * rho))
+            p -= lr * r * m_hat * math.sqrt(1 - o.beta_2**t) / (math.sqrt(v) + o.epsilon)
+        else:
+            p -= lr * m_hat
+    return p
+
+
+def plain_adabelief(o, gradients, p):
+    m = s = 0.0
+    for t, (lr, g) in enumerate(gradients, start=1):
+        p -= lr * (o.weight_decay or 0) * p
+        m = o.beta_1 * m + (1 - o.beta_1) * g
+        s = o.beta_2 * s + (1 - o.beta_2) * (g - m) ** 2 + o.epsilon
+        p -= lr * m / (1 - o.beta_1**t) / (math.sqrt(s / (1 - o.beta_2**t)) + o.epsilon)
+    return p
+
+
+def plain_lion(o, gradients, p):
+    m = 0.0
+    for lr, g in gradients:
+        p -= lr * (o.weight_decay or 0) * p
+        p -= lr * math.copysign(1, o.beta_1 * m + (1 - o.beta_1) * g)
+        m = o.beta_2 * m + (1 - o.beta_2) * g
+    return p
+
+
+def plain_ftrl(o, gradients, p):
+    n, z = o.initial_accumulator_value, 0.0
+    l1, l2 = o.l1_regularization_strength, o.l2_regularization_strength
+    for lr, g in gradients:
+        p -= lr * (o.weight_decay or 0) * p
+        old, n = n**-o.learning_rate_power, n + g * g
+        new = n**-o.learning_rate_power
+        z += g + 2 * o.l2_shrinkage_regularization_strength * p - (new - old) / lr * p
+        p = (min(max(z, -l1), l1) - z) / (new / lr + 2 * (l2 + o.beta / (2 * lr)))
+    return p
+
+
+def plain_rprop(o, gradients, p):
+    before, size = 0.0, gradients[0][0]
+    for lr, g in gradients:
+        p -= lr * (o.weight_decay or 0) * p
+        if g * before > 0:
+            size = min(size * o.etas[1], o.step_sizes[1])
+        elif g * before < 0:
+            size, g = max(size * o.etas[0], o.step_sizes[0]), 0.0
+        p -= size * (math.copysign(1, g) if g else 0)
+        before = g
+    return p
+
+
+def plain_asgd(o, gradients, p):
+    for t, (lr, g) in enumerate(gradients):
+        p -= lr * (o.weight_decay or 0) * p
+        eta = lr / (1 + o.lambd * lr * t) ** o.alpha
+        p -= eta * (o.lambd * p + g)
+    return p
+
+
 PLAIN = {SGD: plain_sgd, RMSprop: plain_rmsprop, Adagrad: plain_adagrad, Adam: plain_adam, AdamW: plain_adam}
+PLAIN |= {optimizers.Adadelta: plain_adadelta, optimizers.Adamax: plain_adamax, optimizers.Nadam: plain_nadam}
+PLAIN |= {optimizers.NAdamW: plain_nadam, optimizers.RAdam: plain_radam, optimizers.AdaBelief: plain_adabelief}
+PLAIN |= {optimizers.Lion: plain_lion, optimizers.Ftrl: plain_ftrl, optimizers.Rprop: plain_rprop, optimizers.ASGD: plain_asgd}
 OPTIONS = [
     (SGD, {}),
     (SGD, {"weight_decay": 0.1}),
@@ -96,6 +203,30 @@ OPTIONS = [
     (Adam, {"amsgrad": True, "beta_2": 0.5, "weight_decay": 0.1}),
     (AdamW, {}),
     (AdamW, {"weight_decay": 0.5, "amsgrad": True}),
+    (SGD, {"momentum": 0.8, "dampening": 0.8, "weight_decay": 0.1}),
+    (SGD, {"momentum": 0.8, "dampening": 0.3, "nesterov": True}),
+    (optimizers.Adadelta, {}),
+    (optimizers.Adadelta, {"rho": 0.5, "epsilon": 1e-3, "weight_decay": 0.1}),
+    (optimizers.Adamax, {}),
+    (optimizers.Adamax, {"beta_1": 0.5, "beta_2": 0.7, "epsilon": 1e-2, "weight_decay": 0.1}),
+    (optimizers.Nadam, {}),
+    (optimizers.Nadam, {"beta_1": 0.5, "beta_2": 0.7, "epsilon": 1e-2, "weight_decay": 0.1, "momentum_decay": 0.004}),
+    (optimizers.Nadam, {"beta_1": 0.0}),
+    (optimizers.NAdamW, {"weight_decay": 0.5}),
+    (optimizers.RAdam, {}),
+    (optimizers.RAdam, {"beta_1": 0.5, "beta_2": 0.7, "epsilon": 1e-2, "weight_decay": 0.1}),
+    (optimizers.AdaBelief, {}),
+    (optimizers.AdaBelief, {"beta_1": 0.5, "beta_2": 0.7, "epsilon": 1e-2, "weight_decay": 0.1}),
+    (optimizers.Lion, {}),
+    (optimizers.Lion, {"beta_1": 0.5, "beta_2": 0.7, "weight_decay": 0.1}),
+    (optimizers.Ftrl, {}),
+    (optimizers.Ftrl, {"l1_regularization_strength": 0.5, "l2_regularization_strength": 0.5, "beta": 1.0}),
+    (optimizers.Ftrl, {"l2_shrinkage_regularization_strength": 0.1, "learning_rate_power": -0.3, "weight_decay": 0.1}),
+    (optimizers.Ftrl, {"learning_rate_power": 0.0, "initial_accumulator_value": 0.0}),
+    (optimizers.Rprop, {}),
+    (optimizers.Rprop, {"etas": (0.1, 3.0), "step_sizes": (0.01, 0.2), "weight_decay": 0.1}),
+    (optimizers.ASGD, {}),
+    (optimizers.ASGD, {"lambd": 0.3, "alpha": 0.5, "t0": 4, "weight_decay": 0.1}),
 ]
 
 
@@ -335,6 +466,7 @@ def test_the_table_of_scalars_holds_those_of_each_step(member, options, learning
     assert table.dtype == np.float64 and table.flags.c_contiguous and table.shape == (9, 1 + len(o.op.scalars))
     for row in table:
         known = {"learning_rate": o.learning_rate, "step": o.iterations + 1, "weight_decay": o.weight_decay or 0}
+        known |= {name: made(o.steps(1))[0] for name in o.op.scalars if name not in known and callable(made := getattr(o, name))}
         assert row.tolist() == [1, *(known[name] if name in known else getattr(o, name) for name in o.op.scalars)]
         o.iterations += 1
     assert o.scalar_table(0).shape == (0, 1 + len(o.op.scalars))
@@ -407,9 +539,15 @@ def test_what_is_not_implemented_is_not_accepted(member):
 
 @every_class
 def test_catalogue_and_configuration(member):
-    for identifier in (member.__name__, member.__name__.lower(), member, {"class_name": member.__name__, "config": {}}):
+    for identifier in (
+        member.__name__,
+        snake_case(member.__name__),
+        member.__name__.lower(),
+        member,
+        {"class_name": member.__name__, "config": {}},
+    ):
         assert type(optimizers.get(identifier)) is member
-    o = member(0.3, weight_decay=0.2, clipnorm=2.0, name="mine")
+    o = member(learning_rate=0.3, weight_decay=0.2, clipnorm=2.0, name="mine")
     again = optimizers.get(optimizers.serialize(o))
     assert again.get_config() == o.get_config()
     assert (again.weight_decay, again.clipnorm, again.name, again.op) == (0.2, 2.0, "mine", o.op)

@@ -268,8 +268,13 @@ class Optimizer(Stepping, Configurable):
 
     def finalize_variable_values(self, var_list: Any = None) -> None:
         """Put the moving average, where one is kept, in the parameters' place; `fit` does it when it ends."""
-        if self.use_ema and self.iterations and self.arena is not None:
-            take_average(self.arena.values.data, self.slot("average", self.arena))
+        if self.use_ema and self.iterations:
+            self.take("average")
+
+    def take(self, slot: str) -> None:
+        """Put what a slot holds in the parameters' place."""
+        if self.arena is not None:
+            take_average(self.arena.values.data, self.slot(slot, self.arena))
             self._hand_out()
 
     def __getstate__(self) -> dict[str, Any]:
