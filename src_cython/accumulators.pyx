@@ -4,7 +4,7 @@ from libc.math cimport pow
 from kernel cimport Array, declare
 from real cimport real
 from update cimport root, sign
-from vmath cimport vexp, vlog, vmax, vmin
+from vmath cimport vabs, vexp, vlog, vmax, vmin
 
 kernels = {}
 
@@ -64,13 +64,14 @@ cdef void rprop(const Array* a, const double* s, real* room) noexcept nogil:
     cdef real* size = <real*>a[3].data
     cdef double learning_rate = s[0], weight_decay = s[5]
     cdef real first = <real>learning_rate, keep = <real>(1 - learning_rate * weight_decay)
-    cdef real down = <real>s[1], up = <real>s[2], low = <real>s[3], high = <real>s[4], turn, factor, length, now
+    cdef real down = <real>s[1], up = <real>s[2], low = <real>s[3], high = <real>s[4], turn, factor, length, now, old
     cdef Py_ssize_t i
     for i in range(a[0].shape[0]):
-        now, length = g[i], size[i]
+        now, old = g[i], size[i]
         turn = sign(now) * sign(previous[i])
         factor = up if turn > 0 else (down if turn < 0 else <real>1 + turn)
-        length = vmin(vmax((first if length == 0 else length) * factor, low), high)
+        length = vmin(vmax((first if old == 0 else old) * factor, low), high)
+        length = length if (vabs(now) > 0) | (old > 0) else <real>0
         now = <real>0 if turn < 0 else now
         size[i] = length
         previous[i] = now

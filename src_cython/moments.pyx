@@ -83,13 +83,13 @@ cdef void adabelief(const Array* a, const double* s, real* room) noexcept nogil:
     cdef real* v = <real*>a[3].data
     cdef double learning_rate = s[0], beta_1 = s[1], beta_2 = s[2], epsilon = s[3], weight_decay = s[4], step = s[5]
     cdef real rate = <real>corrected(learning_rate, beta_1, beta_2, step), keep = <real>(1 - learning_rate * weight_decay)
-    cdef real new_1 = <real>(1 - beta_1), new_2 = <real>(1 - beta_2), under = <real>epsilon
+    cdef real new_1 = <real>(1 - beta_1), new_2 = <real>(1 - beta_2), under = <real>(epsilon * (1 - pow(beta_2, step)) / (1 - beta_2))
     cdef real eps = <real>(epsilon * sqrt(1 - pow(beta_2, step)))
     cdef Py_ssize_t i
     for i in range(a[0].shape[0]):
         m[i] += (g[i] - m[i]) * new_1
-        v[i] += ((g[i] - m[i]) * (g[i] - m[i]) - v[i]) * new_2 + under
-        p[i] = keep * p[i] - rate * m[i] / (root(v[i]) + eps)
+        v[i] += ((g[i] - m[i]) * (g[i] - m[i]) - v[i]) * new_2
+        p[i] = keep * p[i] - rate * m[i] / (root(v[i] + under) + eps)
 
 
 declare(kernels, "adabelief", adabelief[float], adabelief[double])

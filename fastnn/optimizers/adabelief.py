@@ -25,13 +25,15 @@ def adabelief(
     weight_decay: float,
     step: float,
 ) -> None:
-    """``m = beta_1*m + (1-beta_1)*g``, ``v = beta_2*v + (1-beta_2)*(g-m)**2 + epsilon``, and p moves by
-    ``-learning_rate * m / (1 - beta_1**step) / (sqrt(v / (1 - beta_2**step)) + epsilon)``.
+    """``m = beta_1*m + (1-beta_1)*g``, ``v = beta_2*v + (1-beta_2)*(g-m)**2``, and p moves by ``-rate*m / (root + epsilon)``.
+
+    ``rate = learning_rate / (1 - beta_1**step)`` and ``root = sqrt(v / (1 - beta_2**step) + epsilon / (1-beta_2))``: the paper's v has
+    epsilon added at each step, which comes to the same.
     """
     m += (g - m) * (1.0 - beta_1)
-    v += ((g - m) * (g - m) - v) * (1.0 - beta_2) + epsilon
+    v += ((g - m) * (g - m) - v) * (1.0 - beta_2)
     p *= 1.0 - learning_rate * weight_decay
-    p -= learning_rate / (1.0 - beta_1**step) * m / (np.sqrt(v / (1.0 - beta_2**step)) + epsilon)
+    p -= learning_rate / (1.0 - beta_1**step) * m / (np.sqrt(v / (1.0 - beta_2**step) + epsilon / (1.0 - beta_2)) + epsilon)
 
 
 @optimizers.register("adabelief")

@@ -30,12 +30,13 @@ def rprop(
     weight_decay: float,
 ) -> None:
     """P moves by ``-sign(g)*size``, where size grows by `eta_plus` while the gradient keeps its sign; where the sign turns it shrinks by
-    `eta_minus`, and p stays for a step. A size of 0 is one that hasn't begun: it starts at the learning rate.
+    `eta_minus`, and p stays for a step. A size of 0 is one that hasn't begun: it starts at the learning rate, with the
+    first gradient that isn't 0.
     """
     turn = np.sign(g) * np.sign(previous)
-    size[...] = np.where(size == 0, learning_rate, size)
-    size *= np.where(turn > 0, eta_plus, np.where(turn < 0, eta_minus, 1 + turn))
-    np.clip(size, step_size_min, step_size_max, out=size)
+    factor = np.where(turn > 0, eta_plus, np.where(turn < 0, eta_minus, 1 + turn))
+    grown = np.clip(np.where(size == 0, learning_rate, size) * factor, step_size_min, step_size_max)
+    size[...] = np.where((np.abs(g) > 0) | (size > 0), grown, 0)
     previous[...] = np.where(turn < 0, 0, g)
     p *= 1.0 - learning_rate * weight_decay
     p -= size * np.sign(previous)
