@@ -11,7 +11,6 @@ from fastnn.arrays import as_array, as_numbers, check_finite, positive_integer
 from fastnn.configurable import Configurable
 from fastnn.text_table import TextTable
 
-
 BOUND = 1e100
 """Weights that have grown beyond this won't come back."""
 

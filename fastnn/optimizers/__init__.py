@@ -2,19 +2,19 @@
 
 from fastnn.configurable import serialize
 from fastnn.optimizers import schedules
-from fastnn.optimizers.adabelief import *  # noqa: F403
-from fastnn.optimizers.adadelta import *  # noqa: F403
-from fastnn.optimizers.adagrad import *  # noqa: F403
-from fastnn.optimizers.adam import *  # noqa: F403
-from fastnn.optimizers.adamax import *  # noqa: F403
-from fastnn.optimizers.asgd import *  # noqa: F403
-from fastnn.optimizers.ftrl import *  # noqa: F403
-from fastnn.optimizers.lion import *  # noqa: F403
-from fastnn.optimizers.nadam import *  # noqa: F403
+from fastnn.optimizers.adabelief import *
+from fastnn.optimizers.adadelta import *
+from fastnn.optimizers.adagrad import *
+from fastnn.optimizers.adam import *
+from fastnn.optimizers.adamax import *
+from fastnn.optimizers.asgd import *
+from fastnn.optimizers.ftrl import *
+from fastnn.optimizers.lion import *
+from fastnn.optimizers.nadam import *
 from fastnn.optimizers.optimizer import Optimizer, get, optimizers
-from fastnn.optimizers.radam import *  # noqa: F403
-from fastnn.optimizers.rmsprop import *  # noqa: F403
-from fastnn.optimizers.rprop import *  # noqa: F403
-from fastnn.optimizers.sgd import *  # noqa: F403
+from fastnn.optimizers.radam import *
+from fastnn.optimizers.rmsprop import *
+from fastnn.optimizers.rprop import *
+from fastnn.optimizers.sgd import *
 
 __all__ = ["Optimizer", "get", "optimizers", "schedules", "serialize", *optimizers.members]
