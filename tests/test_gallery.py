@@ -66,3 +66,11 @@ def test_activation_statistics_are_those_of_theory(activation, start, script):
     away = (moments.mean(axis=0) - module.theory(start, activation)) / error
     assert np.abs(away).max() < 7
     assert np.median(np.abs(away)) < 2
+
+
+def test_automatic_differentiation_is_exact(script):
+    module = script("s10_autodiff")
+    for (f, at), exact in zip(module.EXPRESSIONS.values(), module.by_hand(), strict=True):
+        reverse, forward = module.gradients(f, at)
+        assert reverse == forward == pytest.approx(exact, rel=1e-15)
+    assert reverse == (12, 4.5, -9)

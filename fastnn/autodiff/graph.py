@@ -108,12 +108,12 @@ class Graph(TextTable):
         lines += [f"  {_quoted(parent)} -> {_quoted(n.name)}" for n in self.nodes for parent in n.parents]
         return "\n".join([*lines, "}", ""])
 
-    def plot(self, axes: Any = None) -> Any:
+    def plot(self, ax: Any = None) -> Any:
         """Draw the graph, inputs on the left, the result on the right.
 
         Parameters
         ----------
-        axes : matplotlib Axes, optional
+        ax : matplotlib Axes, optional
             Where; a new figure by default.
 
         Returns
@@ -127,7 +127,7 @@ class Graph(TextTable):
         """
         from fastnn.autodiff.drawing import draw
 
-        return draw(self, axes)
+        return draw(self, ax)
 
 
 def graph(f: Callable[..., Any], *arrays: Any, names: Sequence[str] | None = None) -> Graph:
