@@ -30,9 +30,9 @@ def by_hand():
 
 
 def run(short):
-    figure, ((*places, costs),) = gallery.axes_grid(1, 4, "Automatic differentiation", size=(4.2, 4.2))
+    figure, ((a, b), (c, costs)) = gallery.axes_grid(2, 2, "Automatic differentiation", size=(7.0, 3.2))
     texts, bars = [], []
-    for place, (name, (f, at)), exact in zip(places, EXPRESSIONS.items(), by_hand(), strict=True):
+    for place, (name, (f, at)), exact in zip((a, b, c), EXPRESSIONS.items(), by_hand(), strict=True):
         shown, (reverse, forward) = graph(f, *at), gradients(f, at)
         shown.plot(ax=place)
         place.set_title(name)
