@@ -41,7 +41,7 @@ class GatedActivation(RowActivation):
         a = a or program.tensor(*self.compute_output_shape(z.features), needs_grad=z.grad is not None)
         zr, ar = z.rows, a.rows
         program.forward(self.forward, *halves(zr.value), ar.value, *self.arguments)
-        if z.grad is not None:
+        if zr.grad is not None:
             program.backward(self.gradient, *halves(zr.value), ar.grad, *halves(zr.grad), *self.arguments)
         return a
 

@@ -93,7 +93,7 @@ class PReLU(Layer):
         xr, yr, alpha = x.reshape(rows, units), y.reshape(rows, units), self.alpha.value.reshape(units)
         program.forward(prelu, xr.value, alpha, yr.value)
         if program.training:
-            program.backward(prelu_backward_alpha, xr.value, yr.grad, self.alpha.grad.reshape(units))
+            program.backward(prelu_backward_alpha, xr.value, yr.grad, self.alpha.grad.reshape(units))  # type: ignore[union-attr]
         if x.grad is not None:
             program.backward(prelu_backward, xr.value, alpha, yr.grad, xr.grad)
         return y
