@@ -4,7 +4,7 @@ Arguments are bounded where infinity times 0 would be no number: e^-800 is 0 in 
 """
 
 from real cimport real
-from vmath cimport exp_minus_square, vabs, verfc, vmax, vmin, vsigmoid
+from vmath cimport exp_minus_half_square, twice_normal_cdf, vabs, vmax, vmin, vsigmoid
 
 
 cdef inline real relu_value(real z, real p, real q, real r) noexcept nogil:
@@ -34,12 +34,11 @@ cdef inline real silu_slope(real z, real a, real p, real q, real r) noexcept nog
 
 
 cdef inline real gelu_value(real z, real p, real q, real r) noexcept nogil:
-    z = vmax[real](z, -40)
-    return <real>0.5 * z * verfc[real](<real>-0.7071067811865476 * z)
+    cdef real near = vmax[real](vmin[real](z, 40), -40)
+    return <real>0.5 * vmax[real](z, -40) * twice_normal_cdf[real](near, exp_minus_half_square[real](vabs[real](near)))
 
 
 cdef inline real gelu_slope(real z, real a, real p, real q, real r) noexcept nogil:
     z = vmax[real](vmin[real](z, 40), -40)
-    cdef real x = <real>-0.7071067811865476 * z
-    cdef real twice_density = <real>0.7978845608028654 * exp_minus_square[real](vabs[real](x))
-    return <real>0.5 * (verfc[real](x) + z * twice_density)
+    cdef real density = exp_minus_half_square[real](vabs[real](z))
+    return <real>0.5 * (twice_normal_cdf[real](z, density) + z * (<real>0.7978845608028654 * density))
