@@ -10,6 +10,7 @@ import pytest
 import fastnn
 from fastnn import initializers, layers, regularizers
 from fastnn.backend import registry
+from fastnn.layers.categories import CodeLayer
 from fastnn.layers.layer import layers as layer_catalogue
 from fastnn.optimizers import schedules
 
@@ -44,6 +45,8 @@ LAYER_OPTIONS = {
     "ActivationMix": {"activation": "tanh", "weight_initializer": initializers.Constant(0.7), "weight_regularizer": "l2"},
     "ActivityRegularization": {"l1": 0.1},
     "BatchNormalization": {"momentum": 0.8, "epsilon": 1e-2, "gamma_regularizer": "l1"},
+    "CategoryEncoding": {"num_tokens": 5},
+    "Columns": {"indices": [2, 0, 2]},
     "Dense": {
         "units": 5,
         "activation": "relu",
@@ -53,6 +56,7 @@ LAYER_OPTIONS = {
     },
     "Dropout": {"rate": 0.4, "seed": 3},
     "ELU": {"alpha": 0.7},
+    "Embedding": {"input_dim": 5, "output_dim": 3},
     "GaussianDropout": {"rate": 0.4, "seed": 3},
     "GaussianNoise": {"stddev": 0.3, "seed": 3},
     "GroupNormalization": {"groups": 2, "epsilon": 1e-2},
@@ -62,6 +66,8 @@ LAYER_OPTIONS = {
     "Parallel": lambda: {"branches": [[], [layers.Dense(3, name="inner"), layers.BatchNormalization(name="norm")]]},
     "RReLU": {"lower_slope": 0.1, "upper_slope": 0.4, "seed": 4},
     "ReLU": {"max_value": 2.0, "negative_slope": 0.1, "threshold": 0.5},
+    "RBF": {"units": 5},
+    "Reshape": {"target_shape": (2, -1)},
     "Residual": lambda: {"layers": [layers.Dense(4, activation="tanh", name="inner")]},
 }
 """What layers are made with in tests that go through all of them, where they need something."""
@@ -71,6 +77,12 @@ def any_layer(name):
     """A layer of the catalogue, for samples of 4 features."""
     options = LAYER_OPTIONS.get(name, {})
     return layer_catalogue.members[name](**(options() if callable(options) else options))
+
+
+def samples_for(layer, n=SAMPLES, *features):
+    """Samples that a layer can take first: category codes where it takes these."""
+    x = samples(n, *features)
+    return np.floor(5 * (x - x.min()) / (np.ptp(x) + 1)) if isinstance(layer, CodeLayer) else x
 
 
 EVERY_LAYER = pytest.mark.parametrize("name", sorted(name for name in layer_catalogue.members))

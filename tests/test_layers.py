@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 import pytest
-from helpers import BACKENDS, EVERY_LAYER, any_layer, compiled_only, samples
+from helpers import BACKENDS, EVERY_LAYER, any_layer, compiled_only, samples, samples_for
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -34,7 +34,8 @@ def test_config_round_trip(name):
 @EVERY_LAYER
 @pytest.mark.parametrize("training", [False, True])
 def test_output_has_the_shape_that_was_announced(name, training):
-    layer, x = any_layer(name), samples(6)
+    layer = any_layer(name)
+    x = samples_for(layer, 6)
     assert layer(x, training=training).shape == (6, *layer.compute_output_shape((None, 4))[1:])
     assert layer.built and layer(x).dtype == fastnn.config.floatx()
 
@@ -43,8 +44,8 @@ def test_output_has_the_shape_that_was_announced(name, training):
 def test_an_input_of_three_axes_is_rows_of_its_last(name):
     if name == "PReLU":  # its slopes are those of a sample's entries: tests/test_activation_layers.py
         return
-    x = samples(5, 3, 4)
     layer = layers.InputLayer((3, 4)) if name == "InputLayer" else any_layer(name)
+    x = samples_for(layer, 5, 3, 4)
     if name == "Flatten":
         np.testing.assert_array_equal(layer(x), x.reshape(5, 12).astype(np.float32))
         return

@@ -4,6 +4,7 @@ from fastnn.layers.activation import *
 from fastnn.layers.activation_mix import *
 from fastnn.layers.activity_regularization import *
 from fastnn.layers.batch_normalization import *
+from fastnn.layers.categories import *
 from fastnn.layers.dense import *
 from fastnn.layers.dropout import *
 from fastnn.layers.elu import *
@@ -14,9 +15,12 @@ from fastnn.layers.leaky_relu import *
 from fastnn.layers.noise import *
 from fastnn.layers.parallel import *
 from fastnn.layers.prelu import *
+from fastnn.layers.radial import *
 from fastnn.layers.relu import *
+from fastnn.layers.reshaping import *
 from fastnn.layers.row_normalization import *
 from fastnn.layers.rrelu import *
+from fastnn.layers.scaling import *
 from fastnn.layers.softmax import *
 
 get = layers.get

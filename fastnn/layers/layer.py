@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import itertools
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -167,11 +167,22 @@ class Layer(Configurable):
         """Append this layer's op calls to `program` and return what it outputs."""
         raise NotImplementedError(f"{type(self).__name__} must define lower(program, x)")
 
-    def check_samples(self, x: np.ndarray) -> None:
-        """Raise a ValueError for samples that the layer can't take as a model's first, category codes out of range for instance."""
+    def check_samples(self, x: np.ndarray) -> np.ndarray | None:
+        """Refuse samples that the layer can't take when it comes first in a model, category codes out of range for instance.
+
+        Returns
+        -------
+        ndarray or None
+            What the next layer gets, where that is but a view of x or some of its columns.
+
+        Raises
+        ------
+        ValueError
+            For such samples.
+        """
         for branch in self.branches:
-            for first in branch[:1]:
-                first.check_samples(x)
+            check_samples(branch, x)
+        return None
 
     def __call__(self, x: Any, training: bool = False) -> np.ndarray:
         """The layer's output for a batch of its own, building the layer when that has not happened.
@@ -283,6 +294,14 @@ def check_shape(shape: Any, who: str) -> tuple[int, ...]:
     if not sizes or not all(isinstance(s, (int, np.integer)) and s > 0 for s in sizes):
         raise ValueError(f"{who}: a sample's shape must be positive integers such as (784,), got {shape!r}")
     return tuple(int(s) for s in sizes)
+
+
+def check_samples(layers: Iterable[Layer], x: np.ndarray) -> None:
+    """Let layers that follow one another check the samples that come to them unchanged; a ValueError tells what is wrong."""
+    given: np.ndarray | None = x
+    for layer in layers:
+        if given is not None:
+            given = layer.check_samples(given)
 
 
 def assign_all(parameters: list[Parameter], values: list[Any], who: str) -> None:

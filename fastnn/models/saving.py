@@ -21,6 +21,7 @@ import numpy as np
 
 from fastnn._version import __version__
 from fastnn.configurable import serialize
+from fastnn.layers.layer import check_samples
 from fastnn.models.archive import read_archive, write_archive
 from fastnn.parameters import Parameter
 
@@ -35,10 +36,20 @@ def save_model(model: Sequential, filepath: Any, overwrite: bool = True) -> None
     """Write the whole model to one file; see `Sequential.save`."""
     path = _target(filepath, overwrite)
     model._require_built()
-    x = np.random.default_rng(0).normal(size=(_TEST_SAMPLES, *model.input_shape[1:])).astype(model.dtype)
+    x = _test_samples(model)
     arrays = {"model": np.array(json.dumps(_description(model))), **_weights(model), **_optimizer_state(model)}
     with np.errstate(all="ignore"):
         write_archive(path, {**arrays, "test/x": x, "test/y": model.predict(x)})
+
+
+def _test_samples(model: Sequential) -> np.ndarray:
+    """A few samples that the model takes: zeros where it wants category codes."""
+    x = np.random.default_rng(0).normal(size=(_TEST_SAMPLES, *model.input_shape[1:])).astype(model.dtype)
+    try:
+        check_samples(model.layers, x)
+    except ValueError:
+        return np.zeros_like(x)
+    return x
 
 
 def load_model(filepath: Any) -> Sequential:

@@ -11,6 +11,7 @@ import numpy as np
 from fastnn import losses, optimizers, random
 from fastnn.arrays import as_array, as_samples, check_finite, positive_integer
 from fastnn.callbacks import CallbackList, History
+from fastnn.layers.layer import check_samples
 from fastnn.models.data import Data, as_weights
 from fastnn.models.feeds import Arrays, Stream, batches, gives_batches, ran_out, unpacked
 from fastnn.models.looping import Feed, Looper, Validation, checked_epochs
@@ -91,6 +92,7 @@ class Trainer(Looper):
             raise ValueError(f"{who} has no samples")
         if search:
             check_finite(samples, who)
+            check_samples(self.layers, samples)
         targets = self.loss.prepare_targets(y_true, self._output_features(samples), self.dtype, search)
         weights = as_weights(sample_weight, len(samples), self.dtype)
         if not self.built:
