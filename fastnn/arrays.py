@@ -9,6 +9,21 @@ import numpy as np
 _DTYPES = {name: np.dtype(name) for name in ("float32", "float64")}
 
 
+def foreign(x: Any) -> bool:
+    """Whether `x` is another kind of array that answers NumPy's functions itself (NEP 18), as those do that autodiff follows."""
+    return not isinstance(x, np.ndarray) and hasattr(type(x), "__array_function__")
+
+
+def any_array(x: Any) -> Any:
+    """`x` as an array; another kind of array stays what it is."""
+    return x if foreign(x) else np.asarray(x)
+
+
+def contiguous(x: Any, dtype: Any) -> Any:
+    """`x` as a C-contiguous, aligned array of `dtype`; another kind of array keeps its kind."""
+    return x.astype(dtype) if foreign(x) else np.require(x, dtype, ["C", "ALIGNED"])
+
+
 def as_array(value: Any, who: str) -> np.ndarray:
     """`value` as an array of any dtype.
 

@@ -24,6 +24,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from fastnn.arrays import foreign
+
 __all__ = ["Argument", "Op", "current", "factor", "isa", "op", "registry", "use", "why_not"]
 
 registry: dict[str, Op] = {}
@@ -93,7 +95,12 @@ class Op:
         return [a for a in self.arguments if isinstance(a, str)]
 
     def __call__(self, *args: Any) -> None:
-        self.active(*args)
+        try:
+            self.active(*args)
+        except TypeError:
+            if not any(map(foreign, args)):
+                raise
+            self.reference(*args)  # kernels take NumPy's arrays alone
 
     def __repr__(self) -> str:
         return f"<op {self.name}: {self.signature}>"

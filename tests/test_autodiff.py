@@ -7,7 +7,8 @@ import weakref
 import numpy as np
 import pytest
 
-from fastnn import autodiff, special
+import fastnn
+from fastnn import autodiff, samples, special
 from fastnn.autodiff import check_gradient, grad, hessian, jacobian, jvp, stop_gradient, value_and_grad, vjp
 from fastnn.autodiff.rules import constants
 from fastnn.autodiff.traced import Primitive, name_of, primitives
@@ -353,7 +354,7 @@ def test_the_graph_goes_with_the_pullback():
 
 def test_a_long_chain_needs_no_recursion():
     def f(x):
-        for _ in range(20_000):
+        for _ in range(5_000):
             x = x + 1
         return x
 
@@ -489,3 +490,30 @@ def test_value_and_grad_takes_other_arguments():
 
 def test_known_functions_are_listed_by_name():
     assert {"np.exp", "np.matmul", "np.linalg.inv", "np.where", "np.argmax"} <= set(autodiff.known())
+
+
+# ------------------------------------------------------------------------------ fastnn's own functions within others
+
+
+@pytest.mark.parametrize("name", sorted(fastnn.activations.activations.members))
+def test_activations_within_a_function(name):
+    activation = fastnn.activations.get(name)
+    z = RNG.normal(size=(3, 4)) * 2
+    check_gradient(lambda z: np.sin(activation(z * 1.5)), z)
+    np.testing.assert_allclose(vjp(activation, z)[0], activation(z), rtol=1e-13, atol=1e-300)
+
+
+@pytest.mark.parametrize("name", sorted(fastnn.losses.losses.members))
+def test_losses_within_a_function(name):
+    loss = fastnn.losses.losses.members[name]()
+    y, t = drawn(loss)
+    value, pullback = vjp(lambda y: 2.0 * loss(t, y), y)
+    assert value == pytest.approx(2.0 * loss(t, y), rel=1e-13)
+    assert pullback(1.0)[0].shape == y.shape
+    check_gradient(lambda y: 2.0 * loss(t, y), y, rtol=1e-4)
+
+
+def drawn(loss):
+    """Predictions and targets that suit the loss."""
+    arguments = samples.arguments(loss.op, {"n": 5, "k": 4, "m": 3, "s": 6}, "float64", np.random.default_rng(3))
+    return arguments[0], arguments[1]

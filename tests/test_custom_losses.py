@@ -202,3 +202,15 @@ def test_what_is_no_function_is_refused():
 def test_non_finite_losses_show_and_warn_of_nothing():
     model = model_of(lambda: layers.Dense(1), optimizer="sgd", loss=lambda t, y: np.log(y - y)[:, 0])
     assert not np.isfinite(model.fit(X, Y, epochs=1, verbose=0).history["loss"][0])
+
+
+def test_builtin_losses_add_up_to_a_new_one():
+    def both(y_true, y_pred):
+        return losses.mean_squared_error(y_true, y_pred) + 0.5 * losses.huber(y_true, fastnn.activations.tanh(y_pred))
+
+    def by_hand(y_true, y_pred):
+        d = y_true - np.tanh(y_pred)
+        small = np.minimum(np.abs(d), 1.0)
+        return np.mean((y_true - y_pred) ** 2 + 0.5 * small * (np.abs(d) - 0.5 * small), axis=-1)
+
+    assert_same_training(regressor, both, by_hand, Y)

@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from fastnn.arrays import any_array, contiguous
 from fastnn.backend import Op, op
 from fastnn.config import floatx
 from fastnn.configurable import Catalogue
@@ -203,12 +204,12 @@ activations: Catalogue[Activation] = Catalogue("activation", Activation)
 
 def _as_matrix(x: Any, name: str) -> np.ndarray:
     """`x` as a C-contiguous matrix of its last axis."""
-    x = np.asarray(x)
+    x = any_array(x)
     if x.dtype.kind not in "fiub" or x.dtype.itemsize > 8:
         raise TypeError(f"activation {name!r}: x must hold real numbers (float32 or float64), got dtype {x.dtype}")
     kept = x.dtype.name if x.dtype.name in ("float32", "float64") else floatx()
     columns = x.shape[-1] if x.ndim else 1
-    return np.require(x, kept, ["C", "ALIGNED"]).reshape(math.prod(x.shape[:-1]), columns)
+    return contiguous(x, kept).reshape(math.prod(x.shape[:-1]), columns)
 
 
 def get(identifier: Any) -> Activation:

@@ -33,7 +33,7 @@ class GatedActivation(RowActivation):
         return (*shape[:-1], shape[-1] // 2)
 
     def _apply(self, z: np.ndarray) -> np.ndarray:
-        a = np.empty(self.compute_output_shape(z.shape), z.dtype)
+        a = np.empty_like(z, shape=self.compute_output_shape(z.shape))
         self.forward(*halves(z), a, *self.arguments)
         return a
 

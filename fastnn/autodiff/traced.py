@@ -251,7 +251,7 @@ class Traced(np.lib.mixins.NDArrayOperatorsMixin):
         return np.transpose(self, (axes[0] if len(axes) == 1 else axes) or None)
 
     def astype(self, dtype: Any, **options: Any) -> Any:
-        return functions["astype"](self, dtype)
+        return self.copy() if dtype == self.dtype else functions["astype"](self, dtype)
 
     def copy(self, order: str = "C") -> Any:
         return Traced(self.trace, self.value, self.mark)

@@ -63,7 +63,8 @@ class PythonLoss(Loss):
 
     Parameters
     ----------
-    reduction : {"sum_over_batch_size", "sum", "none", None}
+    reduction : str or None
+        How the samples' losses are summed, see :class:`Loss`.
     name : str, optional
         The class' name by default.
 
@@ -117,7 +118,8 @@ class FunctionLoss(PythonLoss):
         ``fn(y_true, y_pred)``, see :meth:`PythonLoss.call`. It may call NumPy's functions that `fastnn.autodiff.known` lists.
     sparse : bool
         Whether targets are labels: ``y_true`` then is ``(n,)`` of int64.
-    reduction : {"sum_over_batch_size", "sum", "none", None}
+    reduction : str or None
+        How the samples' losses are summed, see :class:`Loss`.
     name : str, optional
         The function's name by default.
 

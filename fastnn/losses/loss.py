@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from fastnn.arrays import any_array, contiguous
 from fastnn.backend import Op
 from fastnn.config import floatx
 from fastnn.configurable import Catalogue, Configurable
@@ -186,15 +187,15 @@ class Loss(Configurable):
 
     def each(self, y_true: Any, y_pred: Any) -> np.ndarray:
         """The loss of each sample, or of all of them where it is one of the whole batch."""
-        y, t, rows = self._matrices(np.asarray(y_true), np.asarray(y_pred))
-        value, dy = np.empty(len(y), y.dtype), np.empty_like(y)
+        y, t, rows = self._matrices(np.asarray(y_true), any_array(y_pred))
+        value, dy = np.empty_like(y, shape=len(y)), np.empty_like(y)
         self.op(y, t, np.ones(len(y), y.dtype), value, dy, *self.arguments(y.shape[1], y.dtype))
         return value[0].reshape(()) if self.whole else value.reshape(rows)
 
     def _matrices(self, t: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray, tuple[int, ...]]:
         """Predictions as (n, m), targets as the op wants them, and the shape of the result."""
         name, sparse = self.name, self.function.sparse
-        y = np.require(y, y.dtype if y.dtype in (np.float32, np.float64) else floatx(), ["C", "ALIGNED"])
+        y = contiguous(y, y.dtype if y.dtype in (np.float32, np.float64) else floatx())
         if not sparse and t.ndim == y.ndim + 1 and t.shape[-1] == 1:
             y = y[..., None]
         if not y.size and (y.ndim == 0 or self.whole or not y.shape[-1]):
