@@ -25,23 +25,36 @@ cdef inline void aims(const real* t, const real* c, real* aim, Py_ssize_t count,
 # From logits
 
 cdef inline void distances(
-    const real* y, const real* aim, const real* largest, real* d, real* fours, real* total, Py_ssize_t rows, Py_ssize_t m
+    const real* y,
+    const real* t,
+    const real* c,
+    real keep,
+    real spread,
+    const real* largest,
+    real* aim,
+    real* d,
+    Py_ssize_t rows,
+    Py_ssize_t m,
 ) noexcept nogil:
-    """For each row the sum of d = aim * (largest - y)."""
+    """The aims, and d = aim * (largest - y)."""
     cdef real[LANES] lane
+    cdef real[LANES] far
     cdef Py_ssize_t r, j, k, width = piece(<real>0), spilling = rows_before_end(rows, m, width)
     for r in range(spilling):
         j = r * m
         while j < r * m + m:
             for k in range(width):
-                lane[k] = aim[j + k] * (largest[r] - y[j + k])
+                lane[k] = c[j + k] * (t[j + k] * keep + spread)
+                far[k] = lane[k] * (largest[r] - y[j + k])
             for k in range(width):
-                d[j + k] = lane[k]
+                aim[j + k] = lane[k]
+            for k in range(width):
+                d[j + k] = far[k]
             j += width
     for r in range(spilling, rows):
         for j in range(r * m, r * m + m):
+            aim[j] = c[j] * (t[j] * keep + spread)
             d[j] = aim[j] * (largest[r] - y[j])
-    rows_sum(<const real*>d, fours, total, rows, m)
 
 
 cdef inline void fall(
@@ -93,8 +106,8 @@ cdef void categorical_crossentropy_from_logits(const Array* a, const double* s, 
         j = 0
         while j < m:
             width = min(m - j, TILE)
-            aims(t + j, c + j, aim, height * width, keep, spread)
-            distances(y + j, <const real*>aim, <const real*>largest, d, fours, sums, height, width)
+            distances(y + j, t + j, c + j, keep, spread, <const real*>largest, aim, d, height, width)
+            rows_sum(<const real*>d, fours, sums, height, width)
             for r in range(height):
                 away[r] += sums[r]
             rows_sum(<const real*>aim, fours, sums, height, width)

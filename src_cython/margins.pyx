@@ -5,7 +5,7 @@ from libc.stdint cimport int64_t
 from kernel cimport Array, declare
 from loss cimport row_product
 from real cimport real
-from rows cimport row_sum
+from rows cimport row_max, row_sum
 from vmath cimport vmax
 
 kernels = {}
@@ -18,16 +18,17 @@ cdef void categorical_hinge(const Array* a, const double* s, real* room) noexcep
     cdef real* value = <real*>a[3].data
     cdef real* dy = <real*>a[4].data
     cdef Py_ssize_t i, k, best, n = a[0].shape[0], m = a[0].shape[1]
-    cdef real largest, other, u, pull
+    cdef real largest, u, pull
     for i in range(n if m else 0):
+        for k in range(m):
+            dy[k] = (<real>1 - t[k]) * y[k]
+        largest = row_max(<const real*>dy, m)
         best = 0
-        largest = (<real>1 - t[0]) * y[0]
-        for k in range(1, m):
-            other = (<real>1 - t[k]) * y[k]
-            best = k if other > largest else best
-            largest = other if other > largest else largest
+        while best < m - 1 and dy[best] != largest:
+            best += 1
         u = (largest - <real>row_product(y, t, m)) + <real>1
-        pull = w[i] if u > 0 else (<real>0 if u <= 0 else u)
+        u += <real>0 * <real>row_sum(<const real*>dy, m)  # row_max passes over NaN
+        pull = w[i] if u > <real>0 else (<real>0 if u <= <real>0 else u)
         value[i] = w[i] * vmax(u, <real>0)
         for k in range(m):
             dy[k] = -pull * t[k]

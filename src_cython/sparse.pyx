@@ -12,11 +12,24 @@ from vmath cimport vlog
 kernels = {}
 
 
-cdef inline real weight_of(int64_t label, real w, const real* class_weight, Py_ssize_t m, double ignored) noexcept nogil:
-    """The weight of a sample: its own times its class's, 0 for the label to ignore, NaN for another one that isn't there."""
-    if <double>label == ignored:
-        return <real>0
+cdef inline real weight_of(int64_t label, real w, const real* class_weight, Py_ssize_t m) noexcept nogil:
+    """The weight of a sample: its own times its class's, NaN for a label that isn't there."""
     return w * class_weight[label] if 0 <= label < m else <real>NAN
+
+
+cdef inline void ignore(const Array* a, double ignored, real unused) noexcept nogil:
+    """Zeros for the samples of the label to ignore, which is NaN where there is none."""
+    cdef const int64_t* labels = <const int64_t*>a[1].data
+    cdef real* value = <real*>a[3].data
+    cdef real* dy = <real*>a[4].data
+    cdef Py_ssize_t i, k, m = a[0].shape[1]
+    if ignored != ignored:
+        return
+    for i in range(a[0].shape[0]):
+        if <double>labels[i] == ignored:
+            value[i] = <real>0
+            for k in range(i * m, i * m + m):
+                dy[k] = <real>0
 
 
 cdef void sparse_categorical_crossentropy_from_logits(const Array* a, const double* s, real* room) noexcept nogil:
@@ -39,7 +52,7 @@ cdef void sparse_categorical_crossentropy_from_logits(const Array* a, const doub
         e = room if m <= TILE else dy
         exponentials(y, e, room + SPAN, largest, total, log_total, height, m)
         for r in range(height):
-            weight[r] = weight_of(labels[i + r], w[i + r], class_weight, m, s[0])
+            weight[r] = weight_of(labels[i + r], w[i + r], class_weight, m)
             total[r] = weight[r] / total[r]
         spilling = rows_before_end(height, m, width)
         for r in range(spilling):
@@ -57,11 +70,8 @@ cdef void sparse_categorical_crossentropy_from_logits(const Array* a, const doub
             label = labels[i + r] if 0 <= labels[i + r] < m else 0
             dy[r * m + label] -= weight[r]
             value[i + r] = weight[r] * (log_total[r] + (largest[r] - y[r * m + label]))
-            if <double>labels[i + r] == s[0]:
-                value[i + r] = <real>0
-                for j in range(r * m, r * m + m):
-                    dy[j] = <real>0
         y, dy, i = y + height * m, dy + height * m, i + height
+    ignore(a, s[0], room[0])
 
 declare(
     kernels,
@@ -81,7 +91,7 @@ cdef void sparse_categorical_crossentropy(const Array* a, const double* s, real*
     cdef Py_ssize_t i, k, label, n = a[0].shape[0], m = a[0].shape[1]
     cdef real total, q, p, pull, weight
     for i in range(n if m else 0):
-        weight = weight_of(labels[i], w[i], class_weight, m, s[0])
+        weight = weight_of(labels[i], w[i], class_weight, m)
         label = labels[i] if 0 <= labels[i] < m else 0
         total = <real>row_sum(y, m)
         q = y[label] / total
@@ -91,12 +101,11 @@ cdef void sparse_categorical_crossentropy(const Array* a, const double* s, real*
         for k in range(m):
             dy[k] = pull
         dy[label] -= pull / p
-        if <double>labels[i] == s[0]:
-            value[i] = <real>1
-            for k in range(m):
-                dy[k] = <real>0
         y, dy = y + m, dy + m
     for i in range(n):
-        value[i] = -weight_of(labels[i], w[i], class_weight, m, s[0]) * vlog(value[i])
+        value[i] = vlog(value[i])
+    for i in range(n):
+        value[i] *= -weight_of(labels[i], w[i], class_weight, m)
+    ignore(a, s[0], room[0])
 
 declare(kernels, "sparse_categorical_crossentropy", sparse_categorical_crossentropy[float], sparse_categorical_crossentropy[double])
