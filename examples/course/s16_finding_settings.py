@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import gallery
 import numpy as np
+from matplotlib.ticker import NullFormatter
 from sklearn.model_selection import KFold
 
 import fastnn
@@ -73,6 +74,7 @@ def run(short):
     for axes, rows, name in ((b, coarse, "coarse"), (c, fine, "fine")):
         shades = axes.scatter(*rows[:, :2].T, c=rows[:, 2], cmap="viridis", vmin=0.5, vmax=1, s=30)
         axes.set(title=f"{name}: {rows[:, 2].max():.3f} at best", xlabel="learning rate", ylabel="L2 penalty", xscale="log", yscale="log")
+        axes.xaxis.set_minor_formatter(NullFormatter())
     b.add_patch(gallery.plt.Rectangle((low, weak), high - low, strong - weak, fill=False, color="tab:red"))
     figure.colorbar(shades, ax=[b, c], label="validation accuracy")
     rate, penalty, best = fine[fine[:, 2].argmax()]
