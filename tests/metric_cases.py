@@ -209,20 +209,24 @@ CASES = {
         one_hot, jaccard(lambda t, y: (t.argmax(1), y.argmax(1)), [1, 2]), {"num_classes": CLASSES, "target_class_ids": [1, 2]}
     ),
     "OneHotMeanIoU": Case(one_hot, jaccard(lambda t, y: (t.argmax(1), y.argmax(1)), range(CLASSES)), {"num_classes": CLASSES}),
+    "CosineSimilarity": Case(
+        real, mean(lambda t, y: [a @ b / np.linalg.norm(a) / np.linalg.norm(b) for a, b in zip(t, y.astype(float), strict=True)])
+    ),
+    "LogCoshError": Case(real, mean(lambda t, y: np.log(np.cosh(y.astype(float) - t)).mean(axis=1))),
     "MeanLoss": Case(real, mean(lambda t, y: abs(t - y.astype(float)).mean(axis=1)), {"loss": "mae"}),
 }
 
 
 def of_loss(kind):
     """The case of a metric that is the mean of a loss: by the loss' function, which has its own tests."""
-    op = kind.of.function.op
+    op, columns = kind.of.function.op, 3 * kind.of.function.outputs_per_target
 
     def draw(rng, n):
-        shapes = (n,) if op.arrays[1].dtype == "int64" else (n, 3), (n, 3)
-        drawn = [samples.KINDS[samples.kind(op, a)](s, {"m": 3}, rng) for a, s in zip(op.arrays[1::-1], shapes, strict=True)]
-        return drawn[0], drawn[1].astype("float32")
+        shapes = (n,) if kind.of.function.sparse else (n, 3), (n, columns)
+        t, y = (samples.KINDS[samples.kind(op, a)](s, {"m": 3}, rng) for a, s in zip(op.arrays[1::-1], shapes, strict=True))
+        return t, y.astype("float32")
 
-    return Case(draw, mean(lambda t, y: kind.of.function(t, y.astype(float))), best=None)
+    return Case(draw, mean(lambda t, y: np.broadcast_to(kind.of.function(t, y.astype(float)), len(y))), best=None)
 
 
 def case(name):
@@ -251,3 +255,6 @@ def _takes(metric, t, y):
 
 WITHOUT_PREDICTIONS = ("Mean", "Sum")
 JUDGES = [name for name in catalogue.members if name not in WITHOUT_PREDICTIONS]
+OF_BATCHES = [name for name in JUDGES if issubclass(catalogue.members[name], OfLoss) and make(name).loss.whole]
+"""Means of losses of whole batches, which depend on how data is cut."""
+STREAMED = [name for name in JUDGES if name not in OF_BATCHES]

@@ -12,9 +12,10 @@ from fastnn import losses
 from fastnn.backend import op
 from fastnn.configurable import serialize, snake_case
 from fastnn.losses.loss import losses as loss_catalogue
+from fastnn.losses.reductions import count_labels
 from fastnn.memory import aligned_zeros
 from fastnn.metrics.mean import RunningMean
-from fastnn.metrics.metric import Weights, aligned, metrics, ones
+from fastnn.metrics.metric import Weights, aligned, checked_weights, metrics, ones
 from fastnn.program import Program
 
 __all__ = ["MeanLoss"]
@@ -30,7 +31,8 @@ def accumulate_losses(value: np.ndarray, w: np.ndarray, sums: np.ndarray) -> Non
 class MeanLoss(RunningMean):
     """The weighted mean of a loss over samples, without penalties and whatever the loss' own reduction.
 
-    By hand it is computed in double precision, within a program in the model's.
+    By hand it is computed in double precision, within a program in the model's. Samples that the loss ignores don't count. A loss of a
+    whole batch counts for each of its samples, so it depends on how the data is cut into batches.
 
     Parameters
     ----------
@@ -57,19 +59,38 @@ class MeanLoss(RunningMean):
         return {name: serialize(getattr(self if name in vars(self) else self.loss, name)) for name in names}
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Weights = None) -> None:
-        logits = {"from_logits": True} if self.loss.from_logits else {}
         t, y = np.asarray(y_true), np.asarray(y_pred, np.float64)
         t, y = aligned(self, t[:, None], y[:, None]) if t.ndim == y.ndim == 1 else (t, y)
-        self.add(self.loss.function(t, y, **logits, **self.loss.parameters), sample_weight)
+        w = checked_weights(self, sample_weight, len(y) if y.ndim else 0)
+        if not y.size:
+            return
+        value, samples = self.loss.each(t, y), len(y)
+        rows = max(value.size // samples, 1)
+        each = np.repeat((np.ones(samples) if w is None else w) / rows, rows)
+        if self.loss.ignore_class is not None:
+            each = each * (t.reshape(-1) != self.loss.ignore_class)
+        accumulate_losses.reference(np.broadcast_to(value.reshape(-1), len(each)), each, self.sums)
 
     def lower(self, program: Program, t: np.ndarray, y: np.ndarray, w: np.ndarray | None) -> bool:
-        labels = self.loss.function.sparse
-        if (t.dtype == np.int64) != labels or t.shape != (y.shape[:1] if labels else y.shape):
+        if not self._takes(t, y):
             return False
         value, slope, each = aligned_zeros(len(y), y.dtype), aligned_zeros(y.shape, y.dtype), ones(y)
-        program.measure(self.loss.op, y, t, each, value, slope, *self.loss.scalars)
-        program.measure(accumulate_losses, value, each if w is None else w, self.sums)
+        program.measure(self.loss.op, y, t, each, value, slope, *self.loss.arguments(y.shape[1], y.dtype))
+        weights = each if w is None else w
+        if self.loss.ignore_class is not None:
+            counted = aligned_zeros(len(y), y.dtype)
+            program.measure(count_labels, t, weights, counted, float(self.loss.ignore_class))
+            weights = counted
+        program.measure(accumulate_losses, value, weights, self.sums)
         return True
+
+    def _takes(self, t: np.ndarray, y: np.ndarray) -> bool:
+        if self.loss.function.sparse:
+            return t.dtype == np.int64 and t.shape == y.shape[:1]
+        try:
+            return t.dtype != np.int64 and t.shape == (len(y), self.loss.target_columns(y.shape[1]))
+        except ValueError:
+            return False
 
 
 class OfLoss(MeanLoss):
@@ -79,9 +100,12 @@ class OfLoss(MeanLoss):
     ----------
     of : type
         The class; set by each subclass.
+    default_name : str, optional
+        The metric's name where none is given, if not its class' in snake case.
     """
 
     of: ClassVar[type[losses.Loss]]
+    default_name: ClassVar[str | None] = None
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -92,14 +116,15 @@ class OfLoss(MeanLoss):
     def __init__(self, *name: Any, **arguments: Any):
         given = inspect.signature(type(self)).bind(*name, **arguments).arguments
         called = given.pop("name", None)
-        super().__init__(self.of(**given), snake_case(type(self).__name__) if called is None else called)
+        super().__init__(self.of(**given), self.default_name or snake_case(type(self).__name__) if called is None else called)
 
 
 def of_losses() -> Iterable[type[OfLoss]]:
-    """A metric for each loss that has none yet, registered under the loss' names."""
-    known = {getattr(member, "of", None) for member in metrics.members.values()}
+    """For each loss a metric that goes by its names: the one that is written for it, or a new one, which is yielded."""
+    written = {getattr(member, "of", None): member for member in metrics.members.values()}
     for kind in loss_catalogue.members.values():
-        if kind not in known:
-            doc = f"The mean of the loss of that name, with its arguments by keyword: :class:`fastnn.losses.{kind.__name__}`."
-            made = type(kind.__name__, (OfLoss,), {"of": kind, "__doc__": doc, "__module__": "fastnn.metrics"})
-            yield metrics.register(*(name for name in loss_catalogue.names() if loss_catalogue.find(name) is kind))(made)
+        doc = f"The mean of the loss of that name, with its arguments by keyword: :class:`fastnn.losses.{kind.__name__}`."
+        made = written.get(kind) or type(kind.__name__, (OfLoss,), {"of": kind, "__doc__": doc, "__module__": "fastnn.metrics"})
+        metrics.register(*(name for name in loss_catalogue.names() if loss_catalogue.find(name) is kind))(made)
+        if kind not in written:
+            yield made

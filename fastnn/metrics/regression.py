@@ -11,10 +11,48 @@ import numpy as np
 
 from fastnn import losses
 from fastnn.backend import op
-from fastnn.metrics.loss import MeanLoss
+from fastnn.metrics.loss import MeanLoss, OfLoss
 from fastnn.metrics.metric import OpMetric, metrics
 
-__all__ = ["R2Score", "RootMeanSquaredError"]
+__all__ = ["CosineSimilarity", "LogCoshError", "R2Score", "RootMeanSquaredError"]
+
+
+@metrics.register()
+class CosineSimilarity(OfLoss):
+    """The mean cosine of the angle between targets and predictions: 1 where they point the same way.
+
+    The loss of that name has the other sign.
+
+    Parameters
+    ----------
+    name : str, default "cosine_similarity"
+    axis : int, default -1
+        Keyword only; -1, the axis of the outputs.
+
+    Raises
+    ------
+    ValueError
+        For another `axis`.
+    """
+
+    of = losses.CosineSimilarity
+    direction = "max"
+
+    def result(self) -> float:
+        return -super().result() + 0.0  # no -0
+
+
+@metrics.register()
+class LogCoshError(OfLoss):
+    """The mean of the logarithm of the hyperbolic cosine of differences.
+
+    Parameters
+    ----------
+    name : str, default "logcosh"
+    """
+
+    of = losses.LogCosh
+    default_name = "logcosh"
 
 
 @metrics.register("rmse", "RMSE")
