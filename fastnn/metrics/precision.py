@@ -28,7 +28,7 @@ class Retrieval(AtThresholds):
             if value is not None and (isinstance(value, bool) or value != int(value) or value < least):
                 raise ValueError(f"{type(self).__name__}: {word} must be a whole number from {least} on, got {value!r}")
         self.top_k, self.class_id = top_k, class_id
-        self.default = 0.5 if top_k is None else np.finfo(np.float32).min
+        self.default = 0.5 if top_k is None else float(np.finfo(np.float32).min)
         super().__init__(thresholds, name)
 
 
