@@ -91,6 +91,8 @@ class Parameter:
             return given.astype(self.dtype)
 
     def __array__(self, dtype: object = None, copy: bool | None = None) -> np.ndarray:
+        if not isinstance(self.value, np.ndarray):
+            raise TypeError(f"parameter {self.name!r} is being differentiated by: write {self.name}.value, which is, in a layer's call")
         if copy is False:
             raise ValueError("a parameter is only given as a copy; use .value for the array itself")
         return np.array(self.value, dtype=dtype)  # type: ignore[call-overload]

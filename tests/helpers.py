@@ -85,7 +85,8 @@ def samples_for(layer, n=SAMPLES, *features):
     return np.floor(5 * (x - x.min()) / (np.ptp(x) + 1)) if isinstance(layer, CodeLayer) else x
 
 
-EVERY_LAYER = pytest.mark.parametrize("name", sorted(name for name in layer_catalogue.members))
+EVERY_LAYER = pytest.mark.parametrize("name", sorted(layer_catalogue.members.keys() - {"Lambda"}))
+"""All but the one that can't be saved: tests/test_python_layers.py."""
 
 
 def samples(n=SAMPLES, *features, seed=0):

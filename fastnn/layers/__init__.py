@@ -9,6 +9,7 @@ from fastnn.layers.dense import *
 from fastnn.layers.dropout import *
 from fastnn.layers.elu import *
 from fastnn.layers.flatten import *
+from fastnn.layers.function import *
 from fastnn.layers.input import *
 from fastnn.layers.layer import *
 from fastnn.layers.leaky_relu import *

@@ -10,14 +10,13 @@ from typing import Any
 
 import numpy as np
 
-from fastnn import initializers
+from fastnn import constraints, initializers, regularizers
 from fastnn.arrays import as_samples
 from fastnn.config import standardize_dtype
 from fastnn.configurable import Catalogue, Configurable, snake_case
-from fastnn.constraints import Constraint
+from fastnn.layers.calling import inferred_shape, lower_call
 from fastnn.parameters import Parameter
 from fastnn.program import Program, Tensor
-from fastnn.regularizers import Regularizer
 
 __all__ = ["Layer", "layers"]
 
@@ -35,8 +34,10 @@ def automatic_name(kind: str) -> str:
 class Layer(Configurable):
     """A step of a model: parameters, made by :meth:`build`, and the op calls it :meth:`lower` s to.
 
-    To write one, define :meth:`lower`, and :meth:`make_parameters` and :meth:`compute_output_shape` where there are any parameters or the
-    shape changes. It may use ops of its own, written in NumPy; see ``docs/custom.md``.
+    To write one as in Keras, define ``call(x)``, or ``call(x, training)``, in NumPy; ``build(input_shape)``, which makes parameters by
+    :meth:`add_weight`, where there are any; and ``backward(dy)``, unless it is to be found by differentiation. To have ops of its own,
+    define :meth:`lower`, and :meth:`make_parameters` and :meth:`compute_output_shape` where there are any parameters or the shape changes.
+    See ``docs/custom.md``.
 
     Parameters
     ----------
@@ -69,13 +70,21 @@ class Layer(Configurable):
         self.dtype = ""
         self.loaded: dict[str, np.ndarray] = {}
         self._trainable = bool(trainable)
+        self._building = False
         self._calls = 0
 
     def __init_subclass__(cls) -> None:
-        """Show the arguments that a subclass passes on as ``**options`` in its signature, and so in its configuration."""
+        """Show the arguments that a subclass passes on as ``**options`` in its signature, and so in its configuration.
+
+        A ``build(self, input_shape)`` written as in Keras becomes `make_parameters`, so that what a model calls stays the same.
+        """
         super().__init_subclass__()
+        if written := vars(cls).get("build"):
+            cls.make_parameters = lambda self, features: written(self, (None, *features))  # type: ignore[method-assign]
+            del cls.build
         own = dict(list(inspect.signature(cls.__init__).parameters.items())[1:])
-        if own.pop("options", None) is not None:
+        rest = [name for name, p in own.items() if p.kind is p.VAR_KEYWORD]
+        if rest and own.pop(rest[0]):
             shared = inspect.signature(Layer.__init__).parameters
             own.update({k: p.replace(kind=p.KEYWORD_ONLY) for k, p in shared.items() if k not in own and k != "self"})
         cls.__signature__ = inspect.Signature(list(own.values()))  # type: ignore[attr-defined]
@@ -106,6 +115,8 @@ class Layer(Configurable):
         ValueError
             When the shape doesn't suit the layer, or differs from the one it was built for.
         """
+        if self._building:  # a `build` as in Keras calls that of its base
+            return
         features = tuple(input_shape[1:])
         if any(size is None for size in features):
             raise ValueError(f"layer {self.name!r} needs known sizes after the batch axis, got {tuple(input_shape)}")
@@ -117,7 +128,13 @@ class Layer(Configurable):
             self.dtype = standardize_dtype(dtype)
             for child in self.children:
                 child.load(self.loaded)
-            self.make_parameters(features)
+            self._building = True
+            try:
+                self.make_parameters(features)
+            finally:
+                self._building = False
+            for path, parameter in self.named_weights():
+                parameter.path = path
             self.built_shape = features
 
     def load(self, weights: Mapping[str, np.ndarray]) -> None:
@@ -131,11 +148,11 @@ class Layer(Configurable):
     def add_weight(
         self,
         shape: tuple[int, ...],
-        initializer: Any,
-        name: str,
-        regularizer: Regularizer | None = None,
+        initializer: Any = "glorot_uniform",
+        name: str | None = None,
+        regularizer: Any = None,
         trainable: bool = True,
-        constraint: Constraint | None = None,
+        constraint: Any = None,
     ) -> Parameter:
         """A new parameter of this layer.
 
@@ -143,29 +160,35 @@ class Layer(Configurable):
         ----------
         shape : tuple of int
         initializer : str or Initializer
-        name : str
-        regularizer : Regularizer, optional
+        name : str, optional
+            ``"variable"``, ``"variable_1"``, ... when left out.
+        regularizer : str or Regularizer, optional
         trainable : bool
-        constraint : Constraint, optional
+        constraint : str or Constraint, optional
         """
+        shape = tuple(shape)
+        name = name or (f"variable_{len(self.parameters)}" if self.parameters else "variable")
         value = self.loaded.pop(name, None)
         if value is None:
             value = initializers.get(initializer).beside([p.shape for p in self.parameters])(shape, self.dtype)
         if value.shape != shape:
             raise ValueError(f"layer {self.name!r}: {name} has shape {value.shape}, expected {shape}")
-        self.parameters.append(Parameter(name, np.ascontiguousarray(value, self.dtype), regularizer, trainable, constraint))
+        held = regularizers.get(regularizer), trainable, constraints.get(constraint)
+        self.parameters.append(Parameter(name, np.ascontiguousarray(value, self.dtype), *held))
         self.parameters[-1].path = f"{self.name}/{name}"
         return self.parameters[-1]
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
-        """The output's shape, batch axis first, for an input's; the same by default."""
-        return tuple(input_shape)
+        """The output's shape, batch axis first, for an input's; by default the same, or what `call` makes of a sample."""
+        return inferred_shape(self, input_shape) if hasattr(self, "call") else tuple(input_shape)
 
     # ----------------------------------------------------------------------------------------------- running
 
     def lower(self, program: Program, x: Tensor) -> Tensor:
         """Append this layer's op calls to `program` and return what it outputs."""
-        raise NotImplementedError(f"{type(self).__name__} must define lower(program, x)")
+        if hasattr(self, "call"):
+            return lower_call(self, program, x)
+        raise NotImplementedError(f"{type(self).__name__} must define call(x), or lower(program, x)")
 
     def check_samples(self, x: np.ndarray) -> np.ndarray | None:
         """Refuse samples that the layer can't take when it comes first in a model, category codes out of range for instance.
