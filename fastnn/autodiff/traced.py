@@ -215,8 +215,8 @@ class Traced(np.lib.mixins.NDArrayOperatorsMixin):
     def _lost(self, *_: Any, **__: Any) -> Any:
         raise TypeError(
             "autodiff: making a plain number or array of a value that is being differentiated would lose its derivative; use NumPy's "
-            "functions on it (np.exp, not math.exp; no np.asarray), fill np.zeros_like(it) rather than np.zeros(...), or say "
-            "fastnn.autodiff.stop_gradient(x) if that is meant"
+            "functions on it (np.exp, not math.exp), np.stack([a, b]) for np.array([a, b]), np.zeros_like(it) for np.zeros(...) to write "
+            "into, or say fastnn.autodiff.stop_gradient(x) if that is meant"
         )
 
     __array__ = __float__ = __int__ = __complex__ = __index__ = _lost
@@ -224,14 +224,13 @@ class Traced(np.lib.mixins.NDArrayOperatorsMixin):
     # ------------------------------------------------------------------------------------ operations
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *args: Any, out: Any = (None,), **options: Any) -> Any:
-        chosen = ufunc if method == "__call__" else getattr(ufunc, method)
-        name = f"np.{ufunc.__name__}" + ("" if method == "__call__" else f".{method}")
-        return _into(out, dispatch(reductions.get(ufunc, chosen) if method == "reduce" else chosen, name, args, options))
+        function = ufunc if method == "__call__" else getattr(ufunc, method)
+        return _into(out, dispatch(function, args, options))
 
     def __array_function__(self, function: Any, types: Any, args: Any, options: Any) -> Any:
         out = options.get("out")
         rest = {k: v for k, v in options.items() if k != "out"}
-        return _into(out if isinstance(out, tuple) else (out,), dispatch(function, name_of(function), args, rest))
+        return _into(out if isinstance(out, tuple) else (out,), dispatch(function, args, rest))
 
     def __pow__(self, exponent: Any) -> Any:
         """As an ndarray, whose power 2 is its square."""
@@ -275,10 +274,7 @@ functions: dict[str, Any] = {}
 """What methods of arrays need and NumPy has no function for: filled by the rules."""
 
 primitives: dict[Any, Callable[..., Any]] = {}
-"""What to call for each of NumPy's functions."""
-
-reductions: dict[np.ufunc, Any] = {}
-"""The function that ``ufunc.reduce`` is."""
+"""What to call for each of NumPy's functions, and of the methods of ufuncs."""
 
 
 def name_of(function: Any) -> str:
@@ -289,12 +285,13 @@ def name_of(function: Any) -> str:
     return f"{module}.{function.__name__}"
 
 
-def dispatch(function: Any, name: str, args: Any, options: dict[str, Any]) -> Any:
+def dispatch(function: Any, args: Any, options: dict[str, Any]) -> Any:
     """What stands for `function` among the primitives, called."""
     if function not in primitives:
         raise TypeError(
-            f"autodiff: there is no derivative of {name}; write it with functions that have one (fastnn.autodiff.known() lists them), "
-            "declare one with fastnn.autodiff.elementwise, or say fastnn.autodiff.stop_gradient(x) where x should count as a constant"
+            f"autodiff: there is no derivative of {name_of(function)}; write it with functions that have one, which "
+            "fastnn.autodiff.known() lists, declare one with fastnn.autodiff.elementwise, or say fastnn.autodiff.stop_gradient(x) where x "
+            "should count as a constant"
         )
     return primitives[function](*args, **options)
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from fastnn.autodiff.declare import composed, general, linear
-from fastnn.autodiff.traced import Rule, raw, reductions
+from fastnn.autodiff.traced import Rule, raw
 
 
 def _kept(shape: tuple[int, ...], axis: Any) -> tuple[int, ...]:
@@ -145,4 +146,13 @@ def logsumexp(a: Any, axis: int = 0, keepdims: bool = False) -> Any:
     return y if keepdims else np.reshape(y, np.shape(np.sum(raw(a), axis=axis)))
 
 
-reductions.update({np.add: np.sum, np.maximum: np.max, np.minimum: np.min, np.multiply: np.prod})
+def _along(whole: Callable[..., Any]) -> Callable[..., Any]:
+    """A reduction with the default of ufuncs' methods: along the first axis."""
+    return lambda a, axis=0, **options: whole(a, axis=axis, **options)
+
+
+composed(np.add.reduce)(_along(np.sum))
+composed(np.add.accumulate)(_along(np.cumsum))
+composed(np.multiply.reduce)(_along(np.prod))
+composed(np.maximum.reduce)(_along(np.max))
+composed(np.minimum.reduce)(_along(np.min))
