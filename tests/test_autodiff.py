@@ -10,8 +10,9 @@ import pytest
 import fastnn
 from fastnn import autodiff, samples, special
 from fastnn.autodiff import check_gradient, grad, hessian, jacobian, jvp, stop_gradient, value_and_grad, vjp
+from fastnn.autodiff.primitive import Primitive
 from fastnn.autodiff.rules import constants
-from fastnn.autodiff.traced import Primitive, name_of, primitives
+from fastnn.autodiff.traced import name_of, primitives
 
 RNG = np.random.default_rng(0)
 A, B = RNG.normal(size=(3, 4)), RNG.normal(size=(3, 4))

@@ -10,8 +10,9 @@ import numpy as np
 
 from fastnn.autodiff.forward import jvp
 from fastnn.autodiff.inputs import as_input, chosen, one_number, units
+from fastnn.autodiff.primitive import Primitive
 from fastnn.autodiff.reverse import vjp
-from fastnn.autodiff.traced import Primitive, Trace, Traced, raw
+from fastnn.autodiff.traced import Trace, Traced, raw
 from fastnn.text_table import TextTable
 
 

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from fastnn.autodiff.traced import Primitive, Rule, name_of, primitives, raw
+from fastnn.autodiff.primitive import Primitive, Rule
+from fastnn.autodiff.traced import name_of, primitives, raw
 
 Function = Callable[..., Any]
 Cost = Callable[..., dict[str, int]]

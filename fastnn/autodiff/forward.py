@@ -13,8 +13,9 @@ from typing import Any
 import numpy as np
 
 from fastnn.autodiff.inputs import as_input, as_output, called
+from fastnn.autodiff.primitive import Primitive
 from fastnn.autodiff.rules.shapes import stretch
-from fastnn.autodiff.traced import Primitive, Trace, Traced, raw
+from fastnn.autodiff.traced import Trace, Traced, raw
 
 
 class Forward(Trace):
@@ -24,7 +25,8 @@ class Forward(Trace):
         total = None
         with np.errstate(all="ignore"):
             for position, tangent in marks.items():
-                part = primitive.rules[position].push(tangent, y, *args)
+                rule: Any = primitive.rules[position]
+                part = rule.push(tangent, y, *args)
                 total = part if total is None else total + part
         return stretch(total, y)
 

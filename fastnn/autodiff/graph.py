@@ -11,8 +11,9 @@ import numpy as np
 
 from fastnn.autodiff.forward import Forward
 from fastnn.autodiff.inputs import as_input, as_output, called, one_number
+from fastnn.autodiff.primitive import Primitive
 from fastnn.autodiff.reverse import Record, Reverse, gradients
-from fastnn.autodiff.traced import Primitive, Traced, raw
+from fastnn.autodiff.traced import Traced, raw
 from fastnn.text_table import TextTable, brief
 
 SIGNS = {"np.add": "+", "np.subtract": "-", "np.multiply": "*", "np.divide": "/", "np.matmul": "@", "np.power": "**"}

@@ -15,8 +15,9 @@ from typing import Any
 import numpy as np
 
 from fastnn.autodiff.inputs import as_input, as_output, chosen, one_number, positions
+from fastnn.autodiff.primitive import Primitive
 from fastnn.autodiff.rules.shapes import fit
-from fastnn.autodiff.traced import Primitive, Trace, Traced, raw
+from fastnn.autodiff.traced import Trace, Traced, raw
 
 
 class Record:
@@ -29,7 +30,7 @@ class Record:
 
     def pulled(self, position: int, g: Any) -> Any:
         """The gradient of an argument from that of the result."""
-        rule = self.primitive.rules[position]
+        rule: Any = self.primitive.rules[position]  # type: ignore[union-attr]
         return fit(rule.pull(g, self.value, *self.args), self.args[position])
 
 

@@ -180,4 +180,4 @@ class Circuit(Configurable):
         columns = np.concatenate([X, *self.activity(X)], axis=1)
         hidden = columns.shape[1] - self.inputs - 1
         names = [*(f"x{i}" for i in range(1, self.inputs + 1)), *(f"h{i}" for i in range(1, hidden + 1)), "output"]
-        return TextTable(names, columns)
+        return TextTable(names, columns.tolist())

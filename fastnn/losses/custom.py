@@ -36,7 +36,7 @@ class _Differentiated(LossFunction):
             _differentiate(formula, name, y, labels, w, value, dy)
 
         self.op = Op(of_labels, SPARSE, split="n") if sparse else Op(dense, DENSE, split="n")
-        self.op_on_logits, self.activation, self.loss, self.parameters = None, None, None, {}
+        self.op_on_logits, self.activation, self.loss, self.parameters = None, None, None, []
         self.name = self.__name__ = name
 
 

@@ -10,11 +10,32 @@ import numpy as np
 from fastnn.autodiff.declare import composed
 from fastnn.autodiff.traced import constant_like, primitives, raw
 
-COMPARISONS = (np.greater, np.greater_equal, np.less, np.less_equal, np.equal, np.not_equal, np.isnan, np.isfinite, np.isinf, np.signbit)
-LOGIC = (np.logical_and, np.logical_or, np.logical_xor, np.logical_not, np.isclose, np.allclose, np.array_equal, np.any, np.all)
-STEPS = (np.sign, np.floor, np.ceil, np.rint, np.trunc, np.floor_divide, np.heaviside, np.round)
-PLACES = (np.argmax, np.argmin, np.argsort, np.nonzero, np.flatnonzero, np.argwhere, np.searchsorted, np.count_nonzero)
-FACTS = (np.shape, np.ndim, np.size, np.result_type, np.may_share_memory, np.shares_memory, np.array_repr, np.array_str)
+COMPARISONS: tuple[Any, ...] = (
+    np.greater,
+    np.greater_equal,
+    np.less,
+    np.less_equal,
+    np.equal,
+    np.not_equal,
+    np.isnan,
+    np.isfinite,
+    np.isinf,
+    np.signbit,
+)
+LOGIC: tuple[Any, ...] = (
+    np.logical_and,
+    np.logical_or,
+    np.logical_xor,
+    np.logical_not,
+    np.isclose,
+    np.allclose,
+    np.array_equal,
+    np.any,
+    np.all,
+)
+STEPS: tuple[Any, ...] = (np.sign, np.floor, np.ceil, np.rint, np.trunc, np.floor_divide, np.heaviside, np.round)
+PLACES: tuple[Any, ...] = (np.argmax, np.argmin, np.argsort, np.nonzero, np.flatnonzero, np.argwhere, np.searchsorted, np.count_nonzero)
+FACTS: tuple[Any, ...] = (np.shape, np.ndim, np.size, np.result_type, np.may_share_memory, np.shares_memory, np.array_repr, np.array_str)
 
 
 def _plain(function: Callable[..., Any]) -> Callable[..., Any]:

@@ -10,12 +10,12 @@ import numpy as np
 from fastnn.autodiff.declare import composed
 from fastnn.autodiff.traced import Traced, View, innermost, primitives, raw
 
-OF_ONE = (
+OF_ONE: tuple[Any, ...] = (
     *(np.ravel, np.squeeze, np.expand_dims, np.swapaxes, np.moveaxis, np.rollaxis, np.flip, np.fliplr, np.flipud, np.rot90, np.roll),
     *(np.tile, np.repeat, np.take, np.take_along_axis, np.delete, np.diagonal, np.split, np.array_split, np.hsplit, np.vsplit),
     *(np.atleast_1d, np.atleast_2d, np.atleast_3d, np.resize),
 )
-OF_SEVERAL = (np.concatenate, np.stack, np.vstack, np.hstack, np.dstack, np.column_stack)
+OF_SEVERAL: tuple[Any, ...] = (np.concatenate, np.stack, np.vstack, np.hstack, np.dstack, np.column_stack)
 
 
 def _mover(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -30,7 +30,8 @@ def _picked(x: Any, whole: np.ndarray, place: Callable[[np.ndarray], Any]) -> An
     """The entries of x at the places that `place` makes of all; what would be a view in NumPy is one, of several parts a list."""
     places = place(whole)
     if isinstance(places, (list, tuple)):
-        return [_picked(x, whole, lambda positions, i=i: place(positions)[i]) for i in range(len(places))]
+        parts: list[Callable[[np.ndarray], Any]] = [lambda positions, i=i: place(positions)[i] for i in range(len(places))]  # type: ignore[misc]
+        return [_picked(x, whole, part) for part in parts]
     y = np.reshape(x, -1)[places]
     if np.may_share_memory(places, whole):
         y.viewed = View(x, x.writes, place)
@@ -46,7 +47,8 @@ def _joined(arrays: list[Any]) -> Any:
     sizes = [np.size(raw(a)) for a in arrays]
     ends = np.cumsum(sizes)
     dtype = np.result_type(*(raw(a) for a in arrays))
-    whole = Traced(innermost(arrays), np.zeros(sum(sizes), dtype))
+    trace: Any = innermost(arrays)
+    whole = Traced(trace, np.zeros(sum(sizes), dtype))
     for a, n, end in zip(arrays, sizes, ends, strict=True):
         whole[end - n : end] = np.reshape(a, -1)
     return whole
@@ -92,13 +94,13 @@ def diag(v: Any, k: int = 0) -> Any:
 @composed(np.tril)
 def tril(m: Any, k: int = 0) -> Any:
     """NumPy's."""
-    return np.where(np.tri(*m.shape[-2:], k=k, dtype=bool), m, 0)
+    return np.where(np.tri(m.shape[-2], m.shape[-1], k, bool), m, 0)
 
 
 @composed(np.triu)
 def triu(m: Any, k: int = 0) -> Any:
     """NumPy's."""
-    return np.where(np.tri(*m.shape[-2:], k=k - 1, dtype=bool), 0, m)
+    return np.where(np.tri(m.shape[-2], m.shape[-1], k - 1, bool), 0, m)
 
 
 @composed(np.sort)

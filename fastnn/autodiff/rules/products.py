@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 
 from fastnn.autodiff.declare import composed, elementwise, general, linear
-from fastnn.autodiff.traced import Rule, raw
+from fastnn.autodiff.primitive import Rule
+from fastnn.autodiff.traced import raw
 
 
 def _t(a: Any) -> Any:

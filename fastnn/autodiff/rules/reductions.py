@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from fastnn.autodiff.declare import composed, general, linear
-from fastnn.autodiff.traced import Rule, raw
+from fastnn.autodiff.primitive import Rule
+from fastnn.autodiff.traced import raw
 
 
 def _kept(shape: tuple[int, ...], axis: Any) -> tuple[int, ...]:

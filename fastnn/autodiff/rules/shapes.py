@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from fastnn.autodiff.declare import free, general, linear
-from fastnn.autodiff.traced import Rule, functions, raw
+from fastnn.autodiff.primitive import Primitive, Rule
+from fastnn.autodiff.traced import functions, raw
 
 
 def fit(g: Any, like: Any) -> Any:
@@ -32,7 +33,7 @@ def _cast(x: Any, dtype: Any) -> Any:
     return x.astype(dtype)
 
 
-cast = functions["astype"] = linear(_cast, lambda g, y, x, dtype: cast(g, raw(x).dtype))
+cast: Primitive = linear(_cast, lambda g, y, x, dtype: cast(g, raw(x).dtype))
 
 
 def _getitem(x: Any, index: Any) -> Any:
@@ -50,8 +51,8 @@ def _scatter(g: Any, index: Any, shape: tuple[int, ...]) -> Any:
     return whole
 
 
-getitem = functions["getitem"] = linear(_getitem, lambda g, y, x, index: scatter(g, index, np.shape(raw(x))))
-scatter = linear(
+getitem: Primitive = linear(_getitem, lambda g, y, x, index: scatter(g, index, np.shape(raw(x))))
+scatter: Primitive = linear(
     _scatter, lambda g, y, x, index, shape: getitem(g, index), cost=lambda y, g, *_: {"add": np.size(raw(g))} if np.size(raw(g)) > 1 else {}
 )
 
@@ -71,12 +72,10 @@ def _placed(t: Any, y: Any, x: Any, value: Any, index: Any) -> Any:
     return assign(np.zeros_like(raw(y)), t, index)
 
 
-assign = functions["assign"] = general(
-    _assign, Rule(_kept, _kept), Rule(lambda g, y, x, value, index: getitem(g, index), _placed), cost=free
-)
+assign: Primitive = general(_assign, Rule(_kept, _kept), Rule(lambda g, y, x, value, index: getitem(g, index), _placed), cost=free)
 
 
-def _reshape(a: Any, shape: Any, order: str = "C") -> Any:
+def _reshape(a: Any, shape: Any, order: Any = "C") -> Any:
     return np.reshape(a, shape, order=order)
 
 
@@ -95,3 +94,5 @@ def _broadcast_to(array: Any, shape: Any) -> Any:
 linear(_reshape, lambda g, y, x, shape, order: np.reshape(g, np.shape(raw(x)), order=order), of=np.reshape)
 linear(_transpose, _untransposed, of=np.transpose)
 linear(_broadcast_to, lambda g, y, x, shape: fit(g, x), of=np.broadcast_to)
+
+functions.update(astype=cast, getitem=getitem, assign=assign)
