@@ -45,6 +45,9 @@ CALLS = {
     np.max: [lambda x: x.max(), lambda x: np.max(x, axis=0), lambda x: x.max(axis=1, keepdims=True, initial=0.3)],
     np.min: [lambda x: x.min(axis=1)],
     np.mean: [lambda x: np.mean(x), lambda x: x.mean(axis=0), lambda x: x.mean(axis=-1, keepdims=True)],
+    np.nansum: [lambda x: np.nansum(np.where(A > 1, np.nan, x), axis=0)],
+    np.nanmean: [lambda x: np.nanmean(np.where(A > 1, np.nan, x), axis=1), lambda x: np.nanmean(x)],
+    np.diff: [lambda x: np.diff(x), lambda x: np.diff(x, 2, axis=0)],
     np.average: [lambda x: np.average(x, axis=1), lambda x, y: np.average(x, weights=np.exp(y), axis=0)],
     np.var: [lambda x: np.var(x), lambda x: x.var(axis=0, ddof=1)],
     np.std: [lambda x: np.std(x, axis=1, keepdims=True)],
@@ -292,6 +295,22 @@ def test_writing_into_arrays_is_differentiated():
     check_gradient(lambda x: f(x)[0] * x, [0.3, -0.7])
 
 
+def test_values_can_be_looked_at_on_the_way(capsys):
+    def f(x):
+        print(f"{x.sum():.1f}", x)
+        return x.sum()
+
+    assert grad(f)(np.ones(2)).tolist() == [1, 1] and capsys.readouterr().out == "2.0 traced(array([1., 1.]))\n"
+
+
+def test_threads_dont_disturb_each_other():
+    import concurrent.futures
+
+    with concurrent.futures.ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda k: float(grad(grad(lambda x: np.sin(k * x)))(0.3)), np.arange(1.0, 41.0)))
+    np.testing.assert_allclose(found, [-k * k * math.sin(0.3 * k) for k in range(1, 41)], rtol=1e-12)
+
+
 def test_what_was_written_over_has_no_gradient():
     def f(x):
         y = x * 2
@@ -415,6 +434,10 @@ def test_own_rule():
         (lambda: grad(lambda x: np.asarray(x))(A), TypeError, "stop_gradient"),
         (lambda: grad(lambda x: np.array([x[0], x[1]]))(V), TypeError, r"np.stack\(\[a, b\]\)"),
         (lambda: grad(lambda x: np.exp(x, out=np.empty(2)))(np.ones(2)), TypeError, "empty_like"),
+        (lambda: grad(lambda x: x.item())(1.0), TypeError, "stop_gradient"),
+        (lambda: grad(lambda x: x.real)(1.0), AttributeError, "real"),
+        (lambda: grad(lambda x: np.abs(np.exp(1j * x)))(1.0), TypeError, "complex"),
+        (lambda: grad(lambda x: x.sum())(np.ma.masked_array(A, A > 0)), ValueError, "masked"),
         (lambda: grad(lambda x: np.zeros(2).__setitem__(slice(None), x))(np.ones(2)), TypeError, "zeros_like"),
         (lambda: grad(lambda x: x)(A), ValueError, r"one number.*\(3, 4\).*jacobian"),
         (lambda: grad(lambda x: None)(1.0), TypeError, "return a value"),

@@ -21,6 +21,8 @@ def as_input(a: Any, position: int, f: Callable[..., Any]) -> Any:
         return Traced(a.trace, a.value, a.mark)
     if isinstance(a, (int, float)) and not isinstance(a, bool):
         return np.array(a, np.float64)
+    if np.ma.is_masked(a):
+        raise ValueError(f"{called(f)}: argument {position} has masked entries; fill or drop them first")
     given = np.array(a)
     if given.dtype.kind != "f":
         raise TypeError(

@@ -52,6 +52,8 @@ class Primitive:
             return self.function(*map(raw, given))
         plain = [_without(trace, a) for a in given]
         y = self(*plain)
+        if raw(y).dtype.kind == "c":
+            raise TypeError(f"autodiff: {self.name} gave complex numbers here, and only real ones can be differentiated")
         marks = {i: a.mark for i, a in enumerate(given) if _own(trace, a) and a.mark is not None and self.rules[i]}
         return Traced(trace, y, trace.note(self, y, plain, marks) if marks else None, self._view(y, given))
 

@@ -137,6 +137,9 @@ class Traced(np.lib.mixins.NDArrayOperatorsMixin):
     def __repr__(self) -> str:
         return f"traced({raw(self)!r})"
 
+    def __format__(self, how: str) -> str:
+        return format(raw(self), how)
+
     __hash__ = object.__hash__
 
     def _lost(self, *_: Any, **__: Any) -> Any:
@@ -146,7 +149,7 @@ class Traced(np.lib.mixins.NDArrayOperatorsMixin):
             "into, or say fastnn.autodiff.stop_gradient(x) if that is meant"
         )
 
-    __array__ = __float__ = __int__ = __complex__ = __index__ = _lost
+    __array__ = __float__ = __int__ = __complex__ = __index__ = item = tolist = _lost
 
     # ------------------------------------------------------------------------------------ operations
 
@@ -165,8 +168,8 @@ class Traced(np.lib.mixins.NDArrayOperatorsMixin):
 
     def __getattr__(self, name: str) -> Any:
         """A method of ndarray, by the function of that name in NumPy."""
-        function = getattr(np, name, None) if hasattr(np.ndarray, name) else None
-        if callable(function):
+        function = getattr(np, name, None)
+        if callable(function) and callable(getattr(np.ndarray, name, None)):
             return lambda *args, **options: function(self, *args, **options)
         raise AttributeError(f"autodiff: an array that is being differentiated has no attribute {name!r}; use NumPy's functions on it")
 

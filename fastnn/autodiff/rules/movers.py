@@ -103,6 +103,15 @@ def triu(m: Any, k: int = 0) -> Any:
     return np.where(np.tri(m.shape[-2], m.shape[-1], k - 1, bool), 0, m)
 
 
+@composed(np.diff)
+def diff(a: Any, n: int = 1, axis: int = -1) -> Any:
+    """NumPy's."""
+    for _ in range(n):
+        a = np.moveaxis(a, axis, 0)
+        a = np.moveaxis(a[1:] - a[:-1], 0, axis)
+    return a
+
+
 @composed(np.sort)
 def sort(a: Any, axis: int | None = -1) -> Any:
     """NumPy's."""

@@ -85,6 +85,18 @@ def mean(a: Any, axis: Any = None, dtype: Any = None, keepdims: bool = False) ->
     return np.sum(a, axis=axis, dtype=dtype, keepdims=keepdims) / float(_count(a, axis))
 
 
+@composed(np.nansum)
+def nansum(a: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    """NumPy's."""
+    return np.sum(np.where(np.isnan(raw(a)), 0, a), axis=axis, keepdims=keepdims)
+
+
+@composed(np.nanmean)
+def nanmean(a: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    """NumPy's."""
+    return np.nansum(a, axis=axis, keepdims=keepdims) / np.sum(~np.isnan(raw(a)), axis=axis, keepdims=keepdims)
+
+
 @composed(np.average)
 def average(a: Any, axis: Any = None, weights: Any = None, *, keepdims: bool = False) -> Any:
     """NumPy's; weights have the shape of `a`."""
