@@ -1,10 +1,4 @@
-"""ADALINE, the adaptive linear neuron of Widrow and Hoff.
-
-References
-----------
-B. Widrow and M. E. Hoff, "Adaptive switching circuits", IRE WESCON Convention Record, part 4 (1960), 96-104. L. Fausett, "Fundamentals of
-Neural Networks", Prentice Hall 1994, section 2.4.
-"""
+"""ADALINE, the adaptive linear neuron of Widrow and Hoff."""
 
 from __future__ import annotations
 
@@ -47,6 +41,11 @@ class Adaline(Learner):
     ------
     ValueError
         For numbers outside their range; in `fit`, when the learning rate is too large to converge and the weights overflow.
+
+    References
+    ----------
+    B. Widrow and M. E. Hoff, "Adaptive switching circuits", IRE WESCON Convention Record, part 4 (1960), 96-104; L. Fausett, "Fundamentals
+    of Neural Networks", Prentice Hall 1994, section 2.4.
 
     Examples
     --------

@@ -1,9 +1,4 @@
-"""Hebb's rule: what fires together wires together.
-
-References
-----------
-D. O. Hebb, "The Organization of Behavior", Wiley 1949. L. Fausett, "Fundamentals of Neural Networks", Prentice Hall 1994, section 2.2.
-"""
+"""Hebb's rule: what fires together wires together."""
 
 from __future__ import annotations
 
@@ -34,6 +29,10 @@ class Hebb(Learner):
     ------
     ValueError
         For numbers outside their range.
+
+    References
+    ----------
+    D. O. Hebb, "The Organization of Behavior", Wiley 1949; L. Fausett, "Fundamentals of Neural Networks", Prentice Hall 1994, section 2.2.
 
     Examples
     --------

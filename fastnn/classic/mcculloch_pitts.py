@@ -1,10 +1,4 @@
-"""The neuron of McCulloch and Pitts, and circuits of them: nothing is learned.
-
-References
-----------
-W. S. McCulloch and W. Pitts, "A logical calculus of the ideas immanent in nervous activity", Bulletin of Mathematical Biophysics 5
-(1943), 115-133. R. Rojas, "Neural Networks", Springer 1996, chapter 2.
-"""
+"""The neuron of McCulloch and Pitts, and circuits of them: nothing is learned."""
 
 from __future__ import annotations
 
@@ -58,6 +52,11 @@ class McCullochPitts(Configurable):
     ------
     ValueError
         When there are no weights, or one is 0 or not finite.
+
+    References
+    ----------
+    W. S. McCulloch and W. Pitts, "A logical calculus of the ideas immanent in nervous activity", Bulletin of Mathematical Biophysics 5
+    (1943), 115-133; R. Rojas, "Neural Networks", Springer 1996, chapter 2.
 
     Examples
     --------
@@ -132,6 +131,10 @@ class Circuit(Configurable):
     ------
     ValueError
         When a neuron has another number of inputs than places, or a place doesn't exist.
+
+    References
+    ----------
+    R. Rojas, "Neural Networks", Springer 1996, chapter 2.
 
     Examples
     --------

@@ -1,11 +1,4 @@
-"""Rosenblatt's perceptron.
-
-References
-----------
-F. Rosenblatt, "The perceptron: a probabilistic model for information storage and organization in the brain", Psychological Review 65
-(1958), 386-408. L. Fausett, "Fundamentals of Neural Networks", Prentice Hall 1994, section 2.3. A. B. J. Novikoff, "On convergence
-proofs for perceptrons", Symposium on the Mathematical Theory of Automata 12 (1962), 615-622.
-"""
+"""Rosenblatt's perceptron."""
 
 from __future__ import annotations
 
@@ -46,6 +39,12 @@ class Perceptron(Learner):
     ------
     ValueError
         For numbers outside their range.
+
+    References
+    ----------
+    F. Rosenblatt, "The perceptron", Psychological Review 65 (1958), 386-408; L. Fausett, "Fundamentals of Neural Networks", Prentice Hall
+    1994, section 2.3; A. B. J. Novikoff, "On convergence proofs for perceptrons", Symposium on the Mathematical Theory of Automata 12
+    (1962), 615-622.
 
     Examples
     --------
