@@ -13,7 +13,7 @@ __all__ = ["Constant", "Ones", "Zeros"]
 
 @initializers.register()
 class Zeros(Initializer):
-    """All zeros."""
+    """A weight of zeros."""
 
     def fill(self, shape: tuple[int, ...]) -> np.ndarray:
         return np.zeros(shape)
@@ -21,7 +21,7 @@ class Zeros(Initializer):
 
 @initializers.register()
 class Ones(Initializer):
-    """All ones."""
+    """A weight of ones."""
 
     def fill(self, shape: tuple[int, ...]) -> np.ndarray:
         return np.ones(shape)
