@@ -5,7 +5,7 @@ import pytest
 from helpers import BACKENDS, CLASSES, bits, labels, model_of, regressor, run_python, samples
 
 import fastnn
-from fastnn import callbacks, layers, metrics
+from fastnn import callbacks, layers, metrics, optimizers
 from fastnn.state import packed, plain_state, put_back, unpacked
 
 X, LABELS = samples(), labels()
@@ -137,6 +137,23 @@ def test_another_number_of_epochs(tmp_path):
     keep = callbacks.BackupAndRestore(tmp_path, delete_checkpoint=False)
     train(1, [keep], epochs=2)
     assert resumed(tmp_path, epochs=4) == train(epochs=4)
+
+
+@pytest.mark.parametrize("name", sorted(optimizers.optimizer.optimizers.members))
+def test_every_optimizer(tmp_path, name):
+    kind = optimizers.optimizer.optimizers.members[name]
+
+    def run(seed, *members):
+        options = {"use_ema": True, "gradient_accumulation_steps": 2} if name in ("Adam", "SGD") else {}
+        model = model_of(lambda: layers.Dense(3, activation="tanh"), lambda: layers.Dense(1), seed=seed)
+        model.compile(kind(**options), "mse")
+        fastnn.utils.set_random_seed(seed)
+        return model.fit(X, Y, epochs=3, batch_size=5, verbose=0, callbacks=members).history, bits(model)
+
+    backup = callbacks.BackupAndRestore(tmp_path / "backup", save_freq=4)
+    with pytest.raises(BrokenOff):
+        run(1, backup, Breaking(10))
+    assert run(2, backup) == run(1)
 
 
 def test_batches_by_number(tmp_path):

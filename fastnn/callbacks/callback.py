@@ -25,7 +25,7 @@ class Callback:
     model : Model
         Set before the first hook is called. Setting ``model.stop_training = True`` ends the training.
     params : dict
-        ``verbose``, ``epochs`` and ``steps`` (batches an epoch).
+        ``verbose``, ``epochs``, ``steps`` (batches an epoch) and ``validation_freq``.
     members : list of Callback
         All callbacks that are called together, this one among them.
     comes_last : bool

@@ -23,7 +23,7 @@ class CallbackList(Callback):
     model : Model, optional
         Becomes every member's `model`; its `history` becomes the list's History.
     **params
-        Become every member's `params`: ``verbose``, ``epochs``, ``steps``.
+        Become every member's `params`: ``verbose``, ``epochs``, ``steps``, ``validation_freq``.
 
     Raises
     ------

@@ -81,6 +81,8 @@ class ModelCheckpoint(MonitorCallback):
             self._consider(logs or {})
 
     def _consider(self, logs: dict[str, Any]) -> None:
+        if self.save_best_only and not self.is_due(logs):
+            return
         path = self._path(logs)
         current = self.value(logs) if self.save_best_only else None
         if current is None:

@@ -66,10 +66,15 @@ class MonitorCallback(Callback):
             return bool(value < reference - margin)
         return bool(value > reference + margin)
 
+    def is_due(self, logs: Logs) -> bool:
+        """Whether the value should be there: after an epoch that `fit` doesn't validate, no value of a validation is."""
+        validates_each = self.params.get("validation_freq", 1) == 1
+        return validates_each or not self.monitor.startswith("val_") or self.monitor in (logs or {})
+
     def value(self, logs: Logs) -> Any:
-        """The monitored value, or None with a warning that names what there is."""
+        """The monitored value, or None; with a warning that names what there is when it is due."""
         known = logs or {}
-        if self.monitor not in known:
+        if self.monitor not in known and self.is_due(logs):
             warnings.warn(
                 f"{type(self).__name__} monitors {self.monitor!r}, which is not available; available: {', '.join(known)}",
                 stacklevel=4,

@@ -225,7 +225,7 @@ class Trainer(Looper):
             feed = Arrays(data.weighted(class_weight), size, steps, BATCH)
         if validation_data is not None:
             held_out = self._held_out(validation_data, validation_size, validation_steps)
-        hooks = CallbackList(callbacks, True, verbose != 0, self, verbose=verbose, epochs=epochs, steps=feed.steps)
+        hooks = CallbackList(callbacks, True, verbose != 0, self, verbose=verbose, epochs=epochs, steps=feed.steps, validation_freq=when)
         self._start_training(feed.first)
         return self._run_epochs(feed, Validation(held_out, when), range(initial_epoch, epochs), bool(shuffle), hooks)
 

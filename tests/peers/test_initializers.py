@@ -105,7 +105,7 @@ def test_keras(name, agree):
 @pytest.mark.usefixtures("torch_draws")
 def test_torch(name, agree):
     ours, make = TORCH[name]
-    for shape in SHAPES[:1] if name == "Orthogonal" else SHAPES:  # torch takes the transpose of our draws, but in a tall one
+    for shape in SHAPES[:1] if name == "Orthogonal" else SHAPES:  # others it factorises the other way round
         theirs = make(torch.empty(shape[::-1], dtype=torch.float64)).numpy().T
         agree("initializer", name, peer="torch", got=ours(shape, "float64"), expected=theirs)
 
