@@ -4,12 +4,16 @@ from fastnn.configurable import serialize
 from fastnn.optimizers import schedules
 from fastnn.optimizers.adabelief import *
 from fastnn.optimizers.adadelta import *
+from fastnn.optimizers.adafactor import *
 from fastnn.optimizers.adagrad import *
 from fastnn.optimizers.adam import *
 from fastnn.optimizers.adamax import *
 from fastnn.optimizers.asgd import *
 from fastnn.optimizers.ftrl import *
+from fastnn.optimizers.lamb import *
+from fastnn.optimizers.lars import *
 from fastnn.optimizers.lion import *
+from fastnn.optimizers.muon import *
 from fastnn.optimizers.nadam import *
 from fastnn.optimizers.optimizer import Optimizer, get, optimizers
 from fastnn.optimizers.radam import *

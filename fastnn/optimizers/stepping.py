@@ -13,7 +13,7 @@ from fastnn.memory import aligned_zeros
 from fastnn.optimizers.averaging import accumulate_gradient, average_parameters, mean_gradient, take_average
 from fastnn.optimizers.clipping import clip_by_norm, clip_by_value
 from fastnn.optimizers.schedules import LearningRateSchedule
-from fastnn.optimizers.updates import Group, Steps, Update, Value, belongs, group_of, operands, runs
+from fastnn.optimizers.updates import Group, Run, Steps, Update, Value, belongs, group_of, operands, runs
 from fastnn.parameters import Arena, Parameter
 
 
@@ -23,7 +23,8 @@ def update(signature: str, *, split: str | None = "s", draw: Mapping[str, Any] |
     Its arrays are ``p`` and ``g`` and then the slots. Its scalars are named after the optimizer's attributes; ``learning_rate``,
     ``weight_decay`` (0 for None) and ``step`` (1 at first) are there for each. With ``split="s"`` all arrays have the shape (s,) and
     entries know nothing of each other: calls on pieces of the vectors, of whole 64 entries, give the same bits. Without,
-    the op takes one parameter at a time: as a vector (s,), or as a matrix (k, m), with slots of any of its sides.
+    the op takes one parameter at a time: as a vector (s,), or as a matrix (k, m), with slots of any of its sides. Arrays that the
+    signature names after the slots are scratch.
     """
     # A diverging run overflows; the compiled twin says nothing then, so the reference doesn't either.
     return lambda reference: op(signature, differentiable=False, split=split, draw=draw)(np.errstate(all="ignore")(reference))
@@ -69,15 +70,15 @@ class Stepping:
         """The factors of learning rate and weight decay for a parameter."""
         return group_of(parameter, self.groups)
 
-    def value(self, name: str, group: Group) -> Value:
-        """What a scalar of an update op is.
+    def value(self, name: str, run: Run) -> Value:
+        """What a scalar of an update op is, for a run of parameters.
 
         An attribute as it is when the step is made; where that is a method, what it makes of the :class:`Steps`.
         """
         if name == "learning_rate":
-            return lambda steps: steps.learning_rate * group.learning_rate
+            return lambda steps: steps.learning_rate * run.group.learning_rate
         if name == "weight_decay":
-            return lambda steps: (self.weight_decay or 0.0) * group.weight_decay
+            return lambda steps: (self.weight_decay or 0.0) * run.group.weight_decay
         if name == "step":
             return lambda steps: steps.step
         method = getattr(self, name)
@@ -86,7 +87,7 @@ class Stepping:
     def update_calls(self, arena: Arena) -> list[Update]:
         """The calls that update parameters and slots."""
         return [
-            Update(run.op, operands(run, arena, self.vectors(run.op, arena)), {n: self.value(n, run.group) for n in run.op.scalars})
+            Update(run.op, operands(run, arena, self.vectors(run.op, arena)), {n: self.value(n, run) for n in run.op.scalars})
             for run in runs(arena, lambda parameter: (self.op_for(parameter), self.group_of(parameter)))
         ]
 

@@ -9,7 +9,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from fastnn.backend import Argument, Op
+from fastnn.backend import Op
+from fastnn.memory import aligned_zeros
 from fastnn.parameters import Arena, Parameter
 
 
@@ -113,19 +114,17 @@ def runs(arena: Arena, choose: Callable[[Parameter], tuple[Op, Group]]) -> list[
 
 
 def operands(run: Run, arena: Arena, vectors: list[np.ndarray]) -> tuple[np.ndarray, ...]:
-    """The pieces of some vectors of the arena's layout that a run's op takes.
+    """The arrays that a run's op takes: its piece of some vectors of the arena's layout, then scratch for what its signature has more.
 
-    A vector ``(s)`` is the whole run; where the op's `p` has another shape, as a matrix ``(k, m)`` has, each array has the shape that its
-    signature says, for the symbols that the parameter's shape gives: the first entries of its piece where these are fewer.
+    An op that works entry by entry takes the whole run, gaps included. Any other takes one parameter, as a vector (s) or a matrix (k, m),
+    and of the other vectors arrays of the shape in its signature: the first entries of the piece, where these are fewer.
     """
-    arrays = run.op.arrays
-    if arrays[0].shape == ("s",):
-        return tuple(arena.values.span(vector, run.first, run.last) for vector in vectors)
-    sizes = dict(zip(arrays[0].shape, arena.parameters[run.first].shape, strict=True))
-    pieces = [arena.values.span(vector, run.first, run.last) for vector in vectors]
-    return tuple(_shaped(piece, argument, sizes) for piece, argument in zip(pieces, arrays, strict=True))
-
-
-def _shaped(piece: np.ndarray, argument: Argument, sizes: Mapping[str, int]) -> np.ndarray:
-    shape = tuple(sizes[symbol] for symbol in argument.shape)
-    return piece[: int(np.prod(shape))].reshape(shape)
+    arrays, pieces = run.op.arrays, [arena.values.span(vector, run.first, run.last) for vector in vectors]
+    if run.op.split:
+        return tuple(pieces)
+    shape = arena.parameters[run.first].shape
+    whole = shape if len(arrays[0].shape) > 1 else (int(np.prod(shape)),)
+    sizes = dict(zip(arrays[0].shape, whole, strict=True))
+    shapes = [tuple(sizes[symbol] for symbol in argument.shape) for argument in arrays]
+    made = [piece[: int(np.prod(shape))].reshape(shape) for piece, shape in zip(pieces, shapes, strict=False)]
+    return *made, *(aligned_zeros(shape, arena.values.data.dtype) for shape in shapes[len(pieces) :])
