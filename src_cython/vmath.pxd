@@ -1,7 +1,7 @@
 """Elementary functions that GCC vectorises: inline, branch-free, one source for float32 and float64.
 
 Accuracy: float32 within 2 ulp, float64 within 4 ulp over the whole range (erfc 4, sigmoid and softplus 3 ulp in float32), with and without
-fused multiply-add; denormals, infinities and NaN included (tests/test_special.py).
+fused multiply-add; denormals, infinities and NaN included (tests/test_special.py, docs/accuracy.md).
 Method: Cody and Waite's argument reduction, then a minimax polynomial on the reduced range; the polynomials are our own Remez fits, each
 with its interval and largest relative error beside it. Selects are written `bound if x > bound else x`, so that NaN passes through.
 Rules for float and double stand side by side only where constants differ. Every literal is cast, whole numbers too: Cython writes a bare 2

@@ -316,7 +316,7 @@ TAILS = {
     "tanh_shrink": ([1e-10, 1e-4, -0.01, 0.3, 0.7, 1.2, 1.99, 2.01, -5.0], lambda x: x - mpmath.tanh(x)),
     "softsign": ([1e-20, -3.0, 1e9], lambda x: x / (1 + abs(x))),
     "silu": ([-80.0, -20.0, -1e-9, 3.0], lambda x: x / (1 + mpmath.exp(-x))),
-    "gelu": ([-2.0, -1e-3, 1e-9, 3.0], lambda x: x * mpmath.erfc(-x / mpmath.sqrt(2)) / 2),
+    "gelu": ([-12.0, -5.0, -2.0, -1e-3, 1e-9, 3.0], lambda x: x * mpmath.erfc(-x / mpmath.sqrt(2)) / 2),
     "hard_sigmoid": ([-2.9999, -1.0, 2.5], lambda x: (x + 3) / 6),
 }
 """Arguments where a plain formula would lose digits."""

@@ -116,6 +116,7 @@ CALLS = {
     np.nan_to_num: [lambda x: np.nan_to_num(x)],
     special.erf_array: [special.erf_array],
     special.erfc_array: [lambda x: special.erfc_array(2 * x)],
+    special.twice_normal_cdf: [special.twice_normal_cdf],
 }
 """Calls of each function that isn't a ufunc, on one or two matrices (3, 4)."""
 

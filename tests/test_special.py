@@ -159,3 +159,16 @@ def test_position_in_the_vector_does_not_matter(name, dtype, size, backend):
     x = np.random.default_rng(1).uniform(0.01, 3, size).astype(dtype)
     one_by_one = [compute(name, x[i : i + 1].copy(), backend)[0] for i in range(size)]
     np.testing.assert_array_max_ulp(compute(name, x, backend), np.array(one_by_one, dtype), 2)
+
+
+def test_the_page_on_accuracy_lists_every_function():
+    accuracy = pytest.importorskip("benchmarks.accuracy")
+    page = accuracy.PAGE.read_text(encoding="utf-8")
+    assert [op.name for op in accuracy.ops() if page.count(f"| `{op.name}` |") != len(accuracy.DTYPES)] == []
+
+
+@pytest.mark.parametrize("z", [-35.0, -12.0, -0.7, -0.3, 0.0, 0.4, 3.0])
+def test_normal_distribution_keeps_its_tail(z):
+    with mpmath.workprec(200):
+        true = float(mpmath.erfc(-mpmath.mpf(z) / mpmath.sqrt(2)))
+    np.testing.assert_allclose(special.twice_normal_cdf(np.array([z])), [true], rtol=2e-15)

@@ -9,7 +9,7 @@ import numpy as np
 
 from fastnn.activations.activation import Activation, activations
 from fastnn.activations.saturating import logistic
-from fastnn.special import erfc_array, exp_minus_square
+from fastnn.special import exp_minus_square, twice_normal_cdf
 
 GONE = 800.0
 """Where ``exp(-x)`` is 0 in either dtype: ``-inf * 0`` would be no number, ``-GONE * 0`` is the limit."""
@@ -111,15 +111,14 @@ def gelu(z: np.ndarray, a: np.ndarray) -> None:
 
     ``approximate=True`` (False by default) takes ``0.5 * x * (1 + tanh(sqrt(2/pi) * (x + 0.044715 * x**3)))`` instead.
     """
-    a[...] = 0.5 * np.maximum(z, -FAR) * erfc_array(-math.sqrt(0.5) * z)
+    a[...] = 0.5 * np.maximum(z, -FAR) * twice_normal_cdf(np.clip(z, -FAR, FAR))
 
 
 @gelu.backward
 def gelu_backward(z: np.ndarray, a: np.ndarray, da: np.ndarray, dz: np.ndarray) -> None:
     """Slope ``P(X <= z) + z * density(z)``."""
     z = np.clip(z, -FAR, FAR)
-    x = -math.sqrt(0.5) * z
-    dz[...] = da * (0.5 * erfc_array(x) + z * (math.sqrt(0.5 / math.pi) * exp_minus_square(x)))
+    dz[...] = da * (0.5 * twice_normal_cdf(z) + z * (math.sqrt(0.5 / math.pi) * exp_minus_square(z, 0.5)))
 
 
 def _gelu_sigmoid(z: np.ndarray) -> np.ndarray:
