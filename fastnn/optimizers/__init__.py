@@ -19,6 +19,7 @@ from fastnn.optimizers.optimizer import Optimizer, get, optimizers
 from fastnn.optimizers.radam import *
 from fastnn.optimizers.rmsprop import *
 from fastnn.optimizers.rprop import *
+from fastnn.optimizers.schedule_free import *
 from fastnn.optimizers.sgd import *
 
 __all__ = ["Optimizer", "get", "optimizers", "schedules", "serialize", *optimizers.members]

@@ -116,10 +116,15 @@ def runs(arena: Arena, choose: Callable[[Parameter], tuple[Op, Group]]) -> list[
 def operands(run: Run, arena: Arena, vectors: list[np.ndarray]) -> tuple[np.ndarray, ...]:
     """The arrays that a run's op takes: its piece of some vectors of the arena's layout, then scratch for what its signature has more.
 
+    A number, of shape (1), is taken as it is.
+
     An op that works entry by entry takes the whole run, gaps included. Any other takes one parameter, as a vector (s) or a matrix (k, m),
     and of the other vectors arrays of the shape in its signature: the first entries of the piece, where these are fewer.
     """
-    arrays, pieces = run.op.arrays, [arena.values.span(vector, run.first, run.last) for vector in vectors]
+    arrays = run.op.arrays
+    pieces = [
+        vector if a.shape == ("1",) else arena.values.span(vector, run.first, run.last) for a, vector in zip(arrays, vectors, strict=False)
+    ]
     if run.op.split:
         return tuple(pieces)
     shape = arena.parameters[run.first].shape
