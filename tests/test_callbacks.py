@@ -6,6 +6,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from helpers import run_python
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -404,6 +405,29 @@ def test_checkpoint_by_batches_counts_across_epochs(tmp_path):
 def test_checkpoint_path_of_unknown_name():
     with pytest.raises(ValueError, match=r"'val_acc'.*epoch, loss, val_loss"):
         FakeModel().play(callbacks.ModelCheckpoint("{val_acc}"), losses(1.0))
+
+
+# --- backups (tests/test_backup.py has the rest)
+
+
+def test_a_backup_survives_a_killed_process(tmp_path):
+    """Not even Python gets a word in."""
+    code = f"""
+import os, fastnn
+fastnn.utils.set_random_seed(int(os.environ["SEED"]))
+model = fastnn.Sequential([fastnn.Input((2,)), fastnn.layers.Dense(3), fastnn.layers.Dropout(0.5), fastnn.layers.Dense(1)])
+model.compile("rmsprop", "mse")
+kill = fastnn.callbacks.LambdaCallback(on_epoch_begin=lambda epoch, logs: os._exit(9) if epoch == int(os.environ["KILL"]) else None)
+backup = fastnn.callbacks.BackupAndRestore({str(tmp_path / "backup")!r})
+history = model.fit([[0.0, 1.0], [1.0, 0.5]] * 20, [0.0, 1.0] * 20, epochs=4, callbacks=[backup, kill], verbose=0)
+print(history.history["loss"], [w.tolist() for w in model.get_weights()])
+"""
+    expected = run_python(code, SEED="1", KILL="-1")
+    assert expected[0] == 0
+    assert run_python(code, SEED="1", KILL="2")[0] == 9
+    (tmp_path / "backup" / ".training.npz.x7y").write_bytes(b"half a file")
+    assert run_python(code, SEED="3", KILL="-1") == expected
+    assert not (tmp_path / "backup").exists()
 
 
 # --- learning rates
