@@ -25,7 +25,7 @@ class StochasticWeightAveraging(Callback):
     start_from_epoch : int
         The first epoch, counted from 0, whose weights count.
     freq : int, default 1
-        Of these epochs, each so manieth counts.
+        Of these epochs one in so many counts.
     x : array_like of shape (n, ...), optional
         Samples, those of the training or some thousand of them, of which batch normalization's moments are computed anew for the mean
         weights, as torch's ``update_bn`` does. Needed where a model has such layers.
