@@ -68,7 +68,7 @@ def _gated_backward(
 @activations.register()
 @GatedActivation
 def glu(value: np.ndarray, gate: np.ndarray, a: np.ndarray) -> None:
-    """``value * sigmoid(gate)`` (Dauphin et al., eq. 1)."""
+    """``value * sigmoid(gate)``, halves of the last axis (Dauphin, Fan, Auli and Grangier, ICML 2017, eq. 1)."""
     _gated(value, gate, a, saturating.sigmoid)
 
 
@@ -81,7 +81,7 @@ def glu_backward(value: np.ndarray, gate: np.ndarray, da: np.ndarray, dvalue: np
 @activations.register()
 @GatedActivation
 def reglu(value: np.ndarray, gate: np.ndarray, a: np.ndarray) -> None:
-    """``value * relu(gate)`` (Shazeer, eq. 5)."""
+    """``value * relu(gate)``, halves of the last axis (Shazeer, 2020, eq. 5)."""
     _gated(value, gate, a, piecewise.relu)
 
 
@@ -94,7 +94,7 @@ def reglu_backward(value: np.ndarray, gate: np.ndarray, da: np.ndarray, dvalue: 
 @activations.register()
 @GatedActivation
 def geglu(value: np.ndarray, gate: np.ndarray, a: np.ndarray) -> None:
-    """``value * gelu(gate)``, with the exact gelu (Shazeer, eq. 5)."""
+    """``value * gelu(gate)``, halves of the last axis, with the exact gelu (Shazeer, 2020, eq. 5)."""
     _gated(value, gate, a, smooth.gelu)
 
 
@@ -107,7 +107,7 @@ def geglu_backward(value: np.ndarray, gate: np.ndarray, da: np.ndarray, dvalue: 
 @activations.register()
 @GatedActivation
 def swiglu(value: np.ndarray, gate: np.ndarray, a: np.ndarray) -> None:
-    """``value * silu(gate)`` (Shazeer, eq. 5, with beta 1)."""
+    """``value * silu(gate)``, halves of the last axis (Shazeer, 2020, eq. 5, with beta 1)."""
     _gated(value, gate, a, smooth.silu)
 
 

@@ -137,7 +137,7 @@ def step_backward(z: np.ndarray, a: np.ndarray, da: np.ndarray, dz: np.ndarray) 
 @activations.register("hardsigmoid")
 @Activation
 def hard_sigmoid(z: np.ndarray, a: np.ndarray) -> None:
-    """``x / 6 + 0.5`` between 0 and 1, a sigmoid of three lines as in Keras 3 and torch; the slope at its kinks is 0."""
+    """``x / 6 + 0.5`` between 0 and 1, as in Keras 3 and torch (Howard et al., ICCV 2019); the slope at its kinks is 0."""
     np.multiply(np.clip(z + 3, 0, 6), 1 / 6, out=a)
 
 
@@ -150,7 +150,10 @@ def hard_sigmoid_backward(z: np.ndarray, a: np.ndarray, da: np.ndarray, dz: np.n
 @activations.register("hardtanh")
 @Activation
 def hard_tanh(z: np.ndarray, a: np.ndarray, min_value: float = -1.0, max_value: float = 1.0) -> None:
-    """``x`` within [min_value, max_value] = [-1, 1] (torch's ``min_val`` and ``max_val``), which bound it; the slope at its kinks is 0."""
+    """``min(max(x, min_value), max_value)`` (Collobert, 2004), -1 and 1 by default, which torch names ``min_val`` and ``max_val``.
+
+    The slope at both is 0.
+    """
     np.clip(z, min_value, max_value, out=a)
 
 
@@ -185,7 +188,7 @@ hard_swish = hard_silu
 @activations.register("hardshrink")
 @Activation
 def hard_shrink(z: np.ndarray, a: np.ndarray, threshold: float = 0.5) -> None:
-    """``x`` for ``|x| > threshold``, else 0; threshold is 0.5 by default and not negative."""
+    """``x`` for ``|x| > threshold``, else 0 (Donoho and Johnstone, 1994); threshold is 0.5 by default and not negative."""
     a[...] = np.where(np.abs(z) <= threshold, 0, z)
 
 

@@ -22,7 +22,7 @@ class RowActivation(Activation):
 @activations.register()
 @RowActivation
 def softmax(z: np.ndarray, a: np.ndarray) -> None:
-    """``exp(x) / sum(exp(x))`` along the last axis, or along ``axis``; x is shifted by its maximum, so that nothing overflows."""
+    """``exp(x) / sum(exp(x))`` along the last axis, or along ``axis`` (Bridle, 1990); its maximum is taken off x: nothing overflows."""
     np.subtract(z, z.max(axis=1, keepdims=True, initial=-np.inf), out=a)
     np.exp(a, out=a)
     a /= a.sum(axis=1, keepdims=True)
@@ -73,10 +73,9 @@ def _simplex_threshold(d: np.ndarray) -> np.ndarray:
 @activations.register()
 @RowActivation
 def sparsemax(z: np.ndarray, a: np.ndarray) -> None:
-    """The point of the probability simplex that is nearest to x, along the last axis or along ``axis``.
+    """``max(x - t, 0)`` along the last axis, or along ``axis``, with the t that makes the sum 1 (Martins and Astudillo, ICML 2016, eq. 4).
 
-    ``max(x - t, 0)`` with the t that makes the sum 1 (Martins and Astudillo, ICML 2016, eq. 4); many entries
-    become exactly 0.
+    This is the point of the probability simplex that is nearest to x; unlike softmax it makes many entries exactly 0.
     """
     if z.size:
         with np.errstate(invalid="ignore"):

@@ -16,7 +16,7 @@ def logistic(z: np.ndarray) -> np.ndarray:
 @activations.register()
 @Activation
 def sigmoid(z: np.ndarray, a: np.ndarray) -> None:
-    """``1 / (1 + exp(-x))``, to full relative accuracy on both sides."""
+    """``1 / (1 + exp(-x))`` (Rumelhart, Hinton and Williams, 1986), to full relative accuracy on both sides."""
     a[...] = logistic(z)
 
 
@@ -29,7 +29,7 @@ def sigmoid_backward(z: np.ndarray, a: np.ndarray, da: np.ndarray, dz: np.ndarra
 @activations.register()
 @Activation
 def tanh(z: np.ndarray, a: np.ndarray) -> None:
-    """The hyperbolic tangent."""
+    """The hyperbolic tangent ``(exp(x) - exp(-x)) / (exp(x) + exp(-x))`` (LeCun, Bottou, Orr and Müller, 1998)."""
     np.tanh(z, out=a)
 
 

@@ -18,7 +18,7 @@ GONE = 800.0
 @activations.register()
 @Activation
 def softplus(z: np.ndarray, a: np.ndarray) -> None:
-    """``log(1 + exp(x))``, as ``max(x, 0) + log1p(exp(-|x|))``, which can't overflow."""
+    """``log(1 + exp(x))``, as ``max(x, 0) + log1p(exp(-|x|))``, which can't overflow (Dugas et al., NeurIPS 2000)."""
     np.add(np.maximum(z, 0), np.log1p(np.exp(-np.abs(z))), out=a)
 
 
