@@ -272,4 +272,4 @@ def get(identifier: Any) -> Loss:
     TypeError
         For anything else, a Python function for instance.
     """
-    return losses.get(identifier.name if isinstance(identifier, LossFunction) else identifier)
+    return losses.get(identifier.loss if isinstance(identifier, LossFunction) else identifier)

@@ -48,7 +48,7 @@ def dense_targets(t: np.ndarray, m: int, outputs: int, dtype: object, name: str)
         raise ValueError(f"{name}: the model gives {outputs} outputs, so targets must have shape (n, {m}), got {t.shape}{hint}")
     _not_empty(t, name)
     with np.errstate(over="ignore"):
-        return np.require(t, dtype, ["C", "ALIGNED"])  # type: ignore[arg-type]
+        return np.require(t, dtype, ["C", "ALIGNED"])  # type: ignore[call-overload]
 
 
 def _numbers(t: np.ndarray, name: str) -> np.ndarray:

@@ -86,7 +86,14 @@ TORCH = {
             {"from_logits": True, "class_weight": VECTOR, "label_smoothing": 0.2},
         ],
     ),
-    "SparseCategoricalCrossentropy": (crossentropy, [{"from_logits": True}, {"from_logits": True, "class_weight": VECTOR}]),
+    "SparseCategoricalCrossentropy": (
+        crossentropy,
+        [
+            {"from_logits": True},
+            {"from_logits": True, "class_weight": VECTOR},
+            {"from_logits": True, "class_weight": VECTOR, "label_smoothing": 0.2},
+        ],
+    ),
     "CosineSimilarity": (lambda loss, y, t: -F.cosine_similarity(y, t), [{}]),
     "KLDivergence": (lambda loss, y, t: F.kl_div(y.log(), t, reduction="none").sum(axis=-1), [{}]),
 }
