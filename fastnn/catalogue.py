@@ -108,11 +108,13 @@ def _entry(kind: str, name: str, member: Any, aliases: tuple[str, ...]) -> Entry
 
 
 def _ops(member: Any) -> list[Op]:
-    """The ops behind a member: an activation's and a loss's own, else those declared in its module."""
+    """The ops behind a member: an activation's and a loss's own, those it names, else those declared in its module."""
     if isinstance(member, Activation):
         return [op for op in (member.forward, member.gradient) if op is not None]
     if (function := _function(member)) is not None:
         return [op for op in (function.op, function.op_on_logits) if op is not None]
+    if ops := getattr(member, "ops", ()):
+        return list(ops)
     named = getattr(member, "op", None)
     return [named] if isinstance(named, Op) else [op for op in registry.values() if op.reference.__module__ == member.__module__]
 
@@ -126,7 +128,8 @@ def _function(member: Any) -> LossFunction | None:
 def _rules(member: Any, ops: tuple[Op, ...]) -> list[Any]:
     """Whose documentation gives the formula where the member's own doesn't."""
     function = _function(member)
-    return [function] if function is not None else list(ops[:1])
+    several = bool(getattr(member, "ops", None)) and not isinstance(getattr(member, "op", None), Op)  # none of which is the whole
+    return [function] if function is not None else [] if several else list(ops[:1])
 
 
 def paragraph(thing: Any) -> str:

@@ -485,6 +485,15 @@ def test_ops_take_the_constructor_s_arguments(each_backend):
 
 
 @pytest.mark.parametrize("name", JUDGES)
+def test_a_metric_names_its_ops(name):
+    program, one = Recorded(), make(name)
+    t, y = as_lowered(name)
+    assert one.lower(program, t, y, None)
+    chosen = [one.loss.op] if isinstance(one, metrics.MeanLoss) else []
+    assert {op.name for op, _ in program.calls} <= {op.name for op in (*one.ops, *chosen)}
+
+
+@pytest.mark.parametrize("name", JUDGES)
 def test_targets_of_another_form_are_left_to_update_state(name):
     """What `update_state` refuses isn't lowered, what it takes is."""
     one, y = make(name), np.full((5, 3), 0.25)

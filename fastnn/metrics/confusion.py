@@ -74,6 +74,8 @@ class ConfusionMatrix(OpMetric):
         For another `normalize`; in `update_state` for targets that are no classes.
     """
 
+    ops = (accumulate_confusion, largest_class, class_from_threshold, class_numbers)
+
     def __init__(self, threshold: float = 0.5, normalize: str | None = None, name: str | None = None):
         if normalize not in (None, "true", "pred", "all"):
             raise ValueError(f"ConfusionMatrix: normalize must be None, 'true', 'pred' or 'all', got {normalize!r}")

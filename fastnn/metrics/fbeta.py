@@ -60,6 +60,7 @@ class FBetaScore(OpMetric):
     C. J. van Rijsbergen, "Information Retrieval", 2nd ed., Butterworths 1979, chapter 7.
     """
 
+    ops = (accumulate_hits, ones_at_largest, ones_above)
     direction = "max"
 
     def __init__(self, average: str | None = None, beta: float = 1.0, threshold: float | None = None, name: str | None = "fbeta_score"):

@@ -43,6 +43,7 @@ class IoU(OpMetric):
     P. Jaccard, "The distribution of the flora in the alpine zone", New Phytologist 11 (1912), 37-50.
     """
 
+    ops = (accumulate_confusion, largest_class, class_from_threshold, class_numbers)
     direction = "max"
 
     def __init__(

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from fastnn import losses
-from fastnn.backend import op
+from fastnn.backend import Op, op
 from fastnn.configurable import serialize, snake_case
 from fastnn.losses.loss import losses as loss_catalogue
 from fastnn.losses.reductions import count_labels
@@ -48,6 +48,7 @@ class MeanLoss(RunningMean):
     """
 
     direction = "min"
+    ops: ClassVar[tuple[Op, ...]] = (accumulate_losses,)
 
     def __init__(self, loss: Any, name: str | None = None):
         self.loss = losses.get(loss)
@@ -100,15 +101,20 @@ class OfLoss(MeanLoss):
     ----------
     of : type
         The class; set by each subclass.
+    function : LossFunction
+        Its function, which has the formula.
     default_name : str, optional
         The metric's name where none is given, if not its class' in snake case.
     """
 
     of: ClassVar[type[losses.Loss]]
+    function: ClassVar[losses.LossFunction]
     default_name: ClassVar[str | None] = None
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
+        cls.function = cls.of.function
+        cls.ops = (cls.function.op, *filter(None, [cls.function.op_on_logits]), accumulate_losses)
         own = [p for p in inspect.signature(cls.of).parameters.values() if p.name not in ("reduction", "name")]
         first = inspect.Parameter("name", inspect.Parameter.POSITIONAL_OR_KEYWORD, default=None)
         cls.__signature__ = inspect.Signature([first, *(p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in own)])  # type: ignore[attr-defined]

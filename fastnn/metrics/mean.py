@@ -59,6 +59,11 @@ class Comparison(OpMetric, RunningMean):
     op: Op
     scalars: tuple[float, ...] = ()
 
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if "op" in vars(cls):
+            cls.ops = (cls.op, accumulate)
+
     def takes(self, t: np.ndarray, y: np.ndarray) -> bool:
         labels = self.op.arrays[1].dtype == "int64"
         return (t.dtype == np.int64) == labels and t.shape == (y.shape[:1] if labels else y.shape)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
+from fastnn.backend import Op
 from fastnn.configurable import Catalogue, Configurable, snake_case
 from fastnn.memory import aligned_zeros
 from fastnn.program import Program
@@ -113,7 +114,15 @@ metrics: Catalogue[Metric] = Catalogue("metric", Metric)
 
 
 class OpMetric(Metric):
-    """A metric whose ops take in a batch, called by hand as within a program: a subclass says which, by `calls`."""
+    """A metric whose ops take in a batch, called by hand as within a program: a subclass says which, by `calls`.
+
+    Attributes
+    ----------
+    ops : tuple of Op
+        Those that `calls` may name, the most telling first.
+    """
+
+    ops: ClassVar[tuple[Op, ...]] = ()
 
     def calls(self, t: np.ndarray, y: np.ndarray, w: np.ndarray) -> Iterator[tuple[Any, ...]]:
         """Each op and its arguments, in order.

@@ -64,6 +64,8 @@ class RootMeanSquaredError(MeanLoss):
     name : str, default "root_mean_squared_error"
     """
 
+    ops = (losses.mean_squared_error.op, *MeanLoss.ops)
+
     def __init__(self, name: str | None = "root_mean_squared_error"):
         super().__init__(losses.MeanSquaredError(), name)
 
@@ -117,6 +119,7 @@ class R2Score(OpMetric):
         For another aggregation or a negative number.
     """
 
+    ops = (accumulate_r2,)
     direction = "max"
 
     def __init__(self, class_aggregation: str | None = "uniform_average", num_regressors: int = 0, name: str | None = None):

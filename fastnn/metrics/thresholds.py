@@ -69,6 +69,7 @@ class Thresholded(OpMetric):
         The range of predictions.
     """
 
+    ops = (accumulate_thresholds, keep_top_k)
     limits: tuple[float, float] = (-np.inf, np.inf)
     top_k: int | None = None
     class_id: int | None = None

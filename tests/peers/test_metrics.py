@@ -7,17 +7,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+torch = pytest.importorskip("torch")
 keras = pytest.importorskip("keras")
 sklearn_metrics = pytest.importorskip("sklearn.metrics")
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from metric_cases import JUDGES, case, make, one_hot, several, sparse  # noqa: E402
 
 from fastnn import metrics  # noqa: E402
-from fastnn.metrics.loss import OfLoss  # noqa: E402
 from fastnn.metrics.metric import metrics as catalogue  # noqa: E402
 
 N = 40
-NO_PEER = {"MeanLoss": "its losses are compared in test_losses.py, and each as a metric of its own here"}
 SINGLE, DIVIDED = 1e-7, 5e-6
 """Keras sums in the dtype asked for, but its means over outputs, and most of what results divide, are in single precision; F-beta and IoU
 have 1e-7 in their denominators. scikit-learn is held to 1e-12."""
@@ -87,7 +86,7 @@ def whole(parts):
 
 
 def test_every_metric_has_a_peer():
-    assert not [name for name in JUDGES if name not in {*IN_KERAS, *SKLEARN, *NO_PEER} and not issubclass(catalogue.members[name], OfLoss)]
+    assert set(catalogue.members) == {*IN_KERAS, *SKLEARN, *OF_LOSSES, "Mean", "Sum"}
 
 
 def variants():
@@ -130,6 +129,61 @@ def test_names_and_defaults_are_those_of_keras(name):
     for p in shared:
         assert ours[p].default == theirs[p].default, p
     assert make(name).name == getattr(keras.metrics, name)(**case(name).arguments).name.split("_1")[0] or theirs["name"].default is None
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of NumPy, for what Keras does with torch
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("name", ["Mean", "Sum"])
+def test_metrics_without_predictions(agree, name, weighted):
+    ours, theirs = catalogue.members[name](), getattr(keras.metrics, name)(dtype="float64")
+    for t, _, w in batches(case("R2Score").draw, weighted):
+        values = t if name == "Mean" else t[:, 0]
+        ours.update_state(values, w)
+        theirs.update_state(values, w)
+    agree("metric", name, peer="keras", got=ours.result(), expected=keras.ops.convert_to_numpy(theirs.result()), tolerance=DIVIDED)
+
+
+def by_torch(function, *, integer=False, columns=None):
+    """A torch loss of each sample, the mean over its outputs."""
+
+    def each(t, y):
+        given = torch.tensor(y), torch.tensor(t) if integer else torch.tensor(t, dtype=torch.float64)
+        value = function(*given) if columns is None else function(given[0][:, :columns], given[1], given[0][:, columns:].exp())
+        return value.numpy().reshape(len(y), -1).mean(axis=1)
+
+    return each
+
+
+def by_keras(name):
+    return lambda t, y: keras.ops.convert_to_numpy(getattr(keras.losses, name)(np.asarray(t, float), y))
+
+
+FUNCTIONAL = torch.nn.functional
+OF_LOSSES = {
+    "BinaryFocalCrossentropy": by_keras("binary_focal_crossentropy"),
+    "CategoricalFocalCrossentropy": by_keras("categorical_focal_crossentropy"),
+    "Dice": by_keras("dice"),
+    "Tversky": by_keras("tversky"),
+    "Huber": by_keras("huber"),
+    "SmoothL1": by_torch(lambda y, t: FUNCTIONAL.smooth_l1_loss(y, t, reduction="none")),
+    "MultiMargin": by_torch(lambda y, t: FUNCTIONAL.multi_margin_loss(y, t, reduction="none"), integer=True),
+    "GaussianNLL": by_torch(lambda y, t, v: FUNCTIONAL.gaussian_nll_loss(y, t, v, reduction="none"), columns=3),
+    "Quantile": lambda t, y: [sklearn_metrics.mean_pinball_loss(a, b) for a, b in zip(t, y, strict=True)],
+    "MeanLoss": lambda t, y: [sklearn_metrics.mean_absolute_error(a, b) for a, b in zip(t, y, strict=True)],
+}
+"""Metrics that only exist as losses elsewhere: each sample's."""
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of NumPy, for what Keras does with torch
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("name", OF_LOSSES)
+def test_means_of_losses(agree, name, weighted):
+    of, parts, ours = OF_LOSSES[name], list(batches(case(name).draw, weighted)), make(name)
+    for t, y, w in parts:
+        ours.update_state(t, y, w)
+    values = np.concatenate([np.broadcast_to(of(t, y), len(y)) for t, y, _ in parts])
+    peer = "keras" if hasattr(keras.losses, name) else "scikit-learn" if name in ("Quantile", "MeanLoss") else "torch"
+    agree("metric", name, peer=peer, got=ours.result(), expected=np.average(values, weights=whole(parts)[2]), tolerance=SINGLE)
 
 
 def labels_of(t, y):
