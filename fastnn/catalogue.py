@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
+import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -108,7 +109,7 @@ def _entry(kind: str, name: str, member: Any, aliases: tuple[str, ...]) -> Entry
 
 
 def _ops(member: Any) -> list[Op]:
-    """The ops behind a member: an activation's and a loss's own, those it names, else those declared in its module."""
+    """The ops behind a member: its own, those it names, else those that its module, or one of its bases', declares or takes."""
     if isinstance(member, Activation):
         return [op for op in (member.forward, member.gradient) if op is not None]
     if (function := _function(member)) is not None:
@@ -116,7 +117,8 @@ def _ops(member: Any) -> list[Op]:
     if ops := getattr(member, "ops", ()):
         return list(ops)
     named = getattr(member, "op", None)
-    return [named] if isinstance(named, Op) else [op for op in registry.values() if op.reference.__module__ == member.__module__]
+    modules = [sys.modules[base.__module__] for base in member.__mro__ if base.__module__ in sys.modules]
+    return [named] if isinstance(named, Op) else [op for op in registry.values() if any(op is m.__dict__.get(op.name) for m in modules)]
 
 
 def _function(member: Any) -> LossFunction | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 import numpy as np
 
@@ -99,6 +100,18 @@ class Parameter:
 
     def __repr__(self) -> str:
         return f"<Parameter {self.name} {self.shape} {self.dtype}>"
+
+
+def assign_all(parameters: list[Parameter], values: list[Any], who: str) -> None:
+    """Copy `values` into `parameters`, all of them or, when one doesn't fit, none."""
+    if len(values) != len(parameters):
+        raise ValueError(f"{who} has {len(parameters)} weight arrays, got {len(values)}")
+    try:
+        checked = [parameter.checked(value) for parameter, value in zip(parameters, values, strict=True)]
+    except ValueError as error:
+        raise ValueError(f"{who}: {error}") from error
+    for parameter, value in zip(parameters, checked, strict=True):
+        parameter.assign(value)
 
 
 class FlatVector:

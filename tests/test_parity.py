@@ -45,6 +45,21 @@ def forms(optimizer):
     return switches + moving
 
 
+FURTHER = [
+    lambda: layers.LayerNormalization(epsilon=0.1),
+    lambda: layers.RMSNormalization(epsilon=0.1),
+    lambda: layers.AlphaDropout(0.2, seed=3),
+    lambda: layers.GaussianDropout(0.2, seed=3),
+    lambda: layers.GaussianNoise(0.1, seed=3),
+    lambda: layers.ActivityRegularization(1e-3, 1e-3),
+    lambda: layers.RBF(4),
+    lambda: layers.Dense(3, trainable=False),
+    lambda: layers.Dense(3, kernel_constraint="unit_norm", activity_regularizer="l2"),
+    lambda: layers.Parallel([[], [layers.Dense(3), layers.Activation("tanh")]]),
+    lambda: layers.Parallel([[layers.Dense(3), layers.BatchNormalization()], layers.Dense(3)], "maximum"),
+    lambda: layers.Residual([layers.LayerNormalization(epsilon=0.1), layers.Activation("tanh")]),
+]
+"""Layers that hidden blocks may end with, of inputs of any width."""
 SCHEDULES = [
     lambda: 0.01,
     lambda: schedules.ExponentialDecay(0.02, 3, 0.7),
@@ -80,6 +95,8 @@ def hidden_layers(draw):
     if draw(st.booleans()):
         another = draw(st.sampled_from(SAME_SHAPE))
         block.append(lambda: layers.Activation(another))
+    if draw(st.booleans()):
+        block.append(draw(st.sampled_from(FURTHER)))
     return block
 
 

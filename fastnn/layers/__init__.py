@@ -10,6 +10,7 @@ from fastnn.layers.dropout import *
 from fastnn.layers.elu import *
 from fastnn.layers.flatten import *
 from fastnn.layers.function import *
+from fastnn.layers.group_normalization import *
 from fastnn.layers.input import *
 from fastnn.layers.layer import *
 from fastnn.layers.leaky_relu import *
@@ -23,6 +24,7 @@ from fastnn.layers.row_normalization import *
 from fastnn.layers.rrelu import *
 from fastnn.layers.scaling import *
 from fastnn.layers.softmax import *
+from fastnn.layers.whitening import *
 
 get = layers.get
 

@@ -15,7 +15,7 @@ from fastnn.arrays import as_samples
 from fastnn.config import standardize_dtype
 from fastnn.configurable import Catalogue, Configurable, snake_case
 from fastnn.layers.calling import inferred_shape, lower_call
-from fastnn.parameters import Parameter
+from fastnn.parameters import Parameter, assign_all
 from fastnn.program import Program, Tensor
 
 __all__ = ["Layer", "layers"]
@@ -325,15 +325,3 @@ def check_samples(layers: Iterable[Layer], x: np.ndarray) -> None:
     for layer in layers:
         if given is not None:
             given = layer.check_samples(given)
-
-
-def assign_all(parameters: list[Parameter], values: list[Any], who: str) -> None:
-    """Copy `values` into `parameters`, all of them or, when one doesn't fit, none."""
-    if len(values) != len(parameters):
-        raise ValueError(f"{who} has {len(parameters)} weight arrays, got {len(values)}")
-    try:
-        checked = [parameter.checked(value) for parameter, value in zip(parameters, values, strict=True)]
-    except ValueError as error:
-        raise ValueError(f"{who}: {error}") from error
-    for parameter, value in zip(parameters, checked, strict=True):
-        parameter.assign(value)

@@ -169,7 +169,7 @@ class Linear(Pairwise):
 
 @merges.register("sum")
 class Add(Linear):
-    """The sum."""
+    """The sum of what the branches put out."""
 
     def scalars(self, branches: int, number: int) -> tuple[float, ...]:
         return 1.0, 1.0
@@ -177,7 +177,7 @@ class Add(Linear):
 
 @merges.register()
 class Subtract(Linear):
-    """The first less all others."""
+    """What the first branch puts out, less that of all others."""
 
     def scalars(self, branches: int, number: int) -> tuple[float, ...]:
         return 1.0, -1.0
@@ -185,7 +185,7 @@ class Subtract(Linear):
 
 @merges.register("mean")
 class Average(Linear):
-    """The mean."""
+    """The mean of what the branches put out."""
 
     def scalars(self, branches: int, number: int) -> tuple[float, ...]:
         return 1.0 / branches if number == 1 else 1.0, 1.0 / branches
@@ -193,28 +193,28 @@ class Average(Linear):
 
 @merges.register()
 class Multiply(Pairwise):
-    """The product."""
+    """The product of what the branches put out, entry by entry."""
 
     forward, backward = multiply, multiply_backward
 
 
 @merges.register("max")
 class Maximum(Pairwise):
-    """The largest; of equal ones each gets half the gradient."""
+    """The largest of what the branches put out, entry by entry; of two equal ones each gets half the gradient."""
 
     forward, backward = maximum, maximum_backward
 
 
 @merges.register("min")
 class Minimum(Pairwise):
-    """The smallest; of equal ones each gets half the gradient."""
+    """The smallest of what the branches put out, entry by entry; of two equal ones each gets half the gradient."""
 
     forward, backward = minimum, minimum_backward
 
 
 @merges.register("concat")
 class Concatenate(Merge):
-    """One beside the other, along the last axis."""
+    """What the branches put out, one beside the other along the last axis."""
 
     def features(self, shapes: Sequence[Features]) -> Features:
         if len({shape[:-1] for shape in shapes}) != 1:

@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 
 from fastnn import initializers, random, regularizers
-from fastnn.arrays import as_numbers, check_finite, positive_integer
+from fastnn.arrays import positive_integer
 from fastnn.backend import op
-from fastnn.layers.layer import Layer, Shape, layers
+from fastnn.layers.adapting import Adapted
+from fastnn.layers.layer import Shape, layers
 from fastnn.program import Program, Tensor
 
 __all__ = ["RBF"]
@@ -57,7 +58,7 @@ def gaussian_unit_backward_widths(d, s, y, dy, ds):
 
 
 @layers.register("rbf")
-class RBF(Layer):
+class RBF(Adapted):
     """Gaussian units, ``exp(-|x - c|^2 / (2 s^2))``: each has a centre c and a width s, which are learned.
 
     Call `adapt` with the training data to begin with centres that are samples, or give an initializer.
@@ -104,39 +105,20 @@ class RBF(Layer):
         self.centers_regularizer = regularizers.get(centers_regularizer)
         self.widths_regularizer = regularizers.get(widths_regularizer)
 
-    def adapt(self, data: Any) -> None:
-        """Let the centres be samples, and the widths what covers the space between them.
+    def statistics(self, x: np.ndarray) -> dict[str, np.ndarray]:
+        """Centres that are samples, and widths that cover the space between them.
 
         Samples are drawn without repetition by the process-wide generator; the width is the largest distance of two of them over
         ``sqrt(2 units)`` (Haykin 1999, "Neural networks", section 5.13).
-
-        Parameters
-        ----------
-        data : array_like of shape (n, ..., features)
-            As the layer gets it; at least as many rows as units.
-
-        Raises
-        ------
-        ValueError, TypeError
-            For what isn't finite numbers, too few rows, or another number of features than the layer was built for.
         """
-        who = f"layer {self.name!r}: data"
-        given = as_numbers(data, who).astype(np.float64)
-        check_finite(given, who)
-        rows = given.reshape(-1, given.shape[-1]) if given.ndim > 1 else given[:, None]
-        if len(rows) < self.units:
-            raise ValueError(f"{who} has {len(rows)} rows, {self.units} units need as many centres; give more data or take fewer units")
-        if self.built_shape is not None and self.built_shape[-1] != rows.shape[1]:
-            raise ValueError(f"{who} has {rows.shape[1]} features, the layer was built for {self.built_shape[-1]}")
-        centers = rows[random.generator().permutation(len(rows))[: self.units]].T.copy()
+        if len(x) < self.units:
+            count = f"data has {len(x)} rows, {self.units} units need as many centres"
+            raise ValueError(f"layer {self.name!r}: {count}; give more data or take fewer units")
+        centers = x[random.generator().permutation(len(x))[: self.units]].T.copy()
         distances = np.zeros((self.units, self.units))
         squared_distance.reference(centers.T, centers, distances)
         width = math.sqrt(distances.max() / (2 * self.units)) or 1.0
-        found = {"centers": centers, "widths": np.full(self.units, width)}
-        for parameter in self.parameters:
-            parameter.assign(found[parameter.name])
-        if not self.built:
-            self.loaded = found
+        return {"centers": centers, "widths": np.full(self.units, width)}
 
     def make_parameters(self, features: tuple[int, ...]) -> None:
         if not features:

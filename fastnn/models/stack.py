@@ -9,9 +9,10 @@ import numpy as np
 
 from fastnn.config import standardize_dtype
 from fastnn.layers.input import InputLayer
-from fastnn.layers.layer import Layer, Shape, assign_all, automatic_name, check_shape
+from fastnn.layers.layer import Layer, Shape, automatic_name, check_shape
+from fastnn.layers.nested import every_layer
 from fastnn.models.summary import summary_text
-from fastnn.parameters import Parameter
+from fastnn.parameters import Parameter, assign_all
 
 
 class Stack:
@@ -65,8 +66,8 @@ class Stack:
             raise TypeError(f"model {self.name!r}: expected a layer such as Dense(10), got {layer!r}")
         if any(layer.name == other.name for other in self._layers):
             raise ValueError(f"model {self.name!r} already has a layer named {layer.name!r}; names must differ")
-        known = {id(inner) for outer in self._layers for inner in _all_inside(outer)}
-        if twice := [inner for inner in _all_inside(layer) if id(inner) in known]:
+        known = {id(inner) for inner in every_layer(self._layers)}
+        if twice := [inner for inner in every_layer([layer]) if id(inner) in known]:
             raise ValueError(f"model {self.name!r} already has layer {twice[0].name!r}; a layer can stand in one place only")
         if isinstance(layer, InputLayer) and self._layers:
             raise ValueError(f"model {self.name!r}: Input must come first, and once")
@@ -232,8 +233,3 @@ class Stack:
             Whether the layers inside composite ones have lines too.
         """
         print_fn(summary_text(self, line_length, expand_nested))
-
-
-def _all_inside(layer: Layer) -> list[Layer]:
-    """A layer and all inside it."""
-    return [layer, *(inner for child in layer.children for inner in _all_inside(child))]

@@ -188,6 +188,7 @@ def test_merges(agree, merge):
     got = ours(mine, X)
     for a, b in zip([got[0], got[1], *got[2]], [expected[0], expected[1], *expected[2]], strict=True):
         agree("layer", "Parallel", peer="keras", got=a, expected=b)
+        agree("merge", merge, peer="keras", got=a, expected=b)
     if merge == "Add":
         inner = layers.Dense(6, activation="tanh")
         got = ours(layers.Residual(inner), X)
