@@ -130,6 +130,6 @@ def operands(run: Run, arena: Arena, vectors: list[np.ndarray]) -> tuple[np.ndar
     shape = arena.parameters[run.first].shape
     whole = shape if len(arrays[0].shape) > 1 else (int(np.prod(shape)),)
     sizes = dict(zip(arrays[0].shape, whole, strict=True))
-    shapes = [tuple(sizes[symbol] for symbol in argument.shape) for argument in arrays]
+    shapes = [tuple(sizes[symbol] if symbol in sizes else int(symbol) for symbol in argument.shape) for argument in arrays]
     made = [piece[: int(np.prod(shape))].reshape(shape) for piece, shape in zip(pieces, shapes, strict=False)]
     return *made, *(aligned_zeros(shape, arena.values.data.dtype) for shape in shapes[len(pieces) :])
