@@ -179,10 +179,35 @@ def plain_asgd(o, gradients, p):
     return p
 
 
+def plain_schedule_free_sgd(o, gradients, p):
+    """The paper's three sequences: y, where the gradient is taken, is what a step leaves in the parameters."""
+    x = z = p
+    total, beta = 0.0, o.momentum
+    for t, (lr, g) in enumerate(gradients, start=1):
+        y, lr = (1 - beta) * z + beta * x, lr * min(1, t / max(o.warmup_steps, 1))
+        total += lr**2
+        z = z - lr * (g + (o.weight_decay or 0) * y)
+        x = (1 - lr**2 / total) * x + lr**2 / total * z
+    return (1 - beta) * z + beta * x
+
+
+def plain_schedule_free_adamw(o, gradients, p):
+    x = z = p
+    v, total, beta = 0.0, 0.0, o.beta_1
+    for t, (lr, g) in enumerate(gradients, start=1):
+        y, lr = (1 - beta) * z + beta * x, lr * min(1, t / max(o.warmup_steps, 1))
+        total += lr**2
+        v = o.beta_2 * v + (1 - o.beta_2) * g * g
+        z = z - lr * (g / (math.sqrt(v / (1 - o.beta_2**t)) + o.epsilon) + (o.weight_decay or 0) * y)
+        x = (1 - lr**2 / total) * x + lr**2 / total * z
+    return (1 - beta) * z + beta * x
+
+
 PLAIN = {SGD: plain_sgd, RMSprop: plain_rmsprop, Adagrad: plain_adagrad, Adam: plain_adam, AdamW: plain_adam}
 PLAIN |= {optimizers.Adadelta: plain_adadelta, optimizers.Adamax: plain_adamax, optimizers.Nadam: plain_nadam}
 PLAIN |= {optimizers.NAdamW: plain_nadam, optimizers.RAdam: plain_radam, optimizers.AdaBelief: plain_adabelief}
 PLAIN |= {optimizers.Lion: plain_lion, optimizers.Ftrl: plain_ftrl, optimizers.Rprop: plain_rprop, optimizers.ASGD: plain_asgd}
+PLAIN |= {optimizers.ScheduleFreeSGD: plain_schedule_free_sgd, optimizers.ScheduleFreeAdamW: plain_schedule_free_adamw}
 OPTIONS = [
     (SGD, {}),
     (SGD, {"weight_decay": 0.1}),
@@ -227,6 +252,10 @@ OPTIONS = [
     (optimizers.Rprop, {"etas": (0.1, 3.0), "step_sizes": (0.01, 0.2), "weight_decay": 0.1}),
     (optimizers.ASGD, {}),
     (optimizers.ASGD, {"lambd": 0.3, "alpha": 0.5, "t0": 4, "weight_decay": 0.1}),
+    (optimizers.ScheduleFreeSGD, {}),
+    (optimizers.ScheduleFreeSGD, {"momentum": 0.5, "warmup_steps": 7, "weight_decay": 0.1}),
+    (optimizers.ScheduleFreeAdamW, {}),
+    (optimizers.ScheduleFreeAdamW, {"beta_1": 0.5, "beta_2": 0.7, "epsilon": 1e-2, "warmup_steps": 7, "weight_decay": 0.1}),
 ]
 
 
@@ -255,7 +284,8 @@ def test_twenty_steps_follow_the_formulas(member, options, scheduled, dtype, rto
 def test_every_update_op_is_reached_by_an_option():
     reached = {member(**options).op.name for member, options in OPTIONS}
     around = {op.name for op in OPS if op.family in ("clipping", "averaging")}
-    assert {op.name for op in OPS if op.split} == (reached | around) - {"clip_by_norm"}
+    moving = {"leave_training_point", "return_to_training_point"}
+    assert {op.name for op in OPS if op.split} == (reached | around | moving) - {"clip_by_norm"}
 
 
 def test_every_class_has_a_transcription():
@@ -462,14 +492,19 @@ def test_the_table_of_scalars_holds_those_of_each_step(member, options, learning
     o = member(learning_rate, **options)
     o.build([Parameter("w", np.zeros(3))])
     o.iterations = 4
-    table = o.scalar_table(9)
+    table = o.scalar_table(9, [update for update in o.updates if update.op is o.op])
     assert table.dtype == np.float64 and table.flags.c_contiguous and table.shape == (9, 1 + len(o.op.scalars))
+    warmup = getattr(o, "warmup_steps", 0) or 1
     for row in table:
-        known = {"learning_rate": o.learning_rate, "step": o.iterations + 1, "weight_decay": o.weight_decay or 0}
+        known = {
+            "learning_rate": o.learning_rate * min(1, (o.iterations + 1) / warmup),
+            "step": o.iterations + 1,
+            "weight_decay": o.weight_decay or 0,
+        }
         known |= {name: made(o.steps(1))[0] for name in o.op.scalars if name not in known and callable(made := getattr(o, name))}
         assert row.tolist() == [1, *(known[name] if name in known else getattr(o, name) for name in o.op.scalars)]
         o.iterations += 1
-    assert o.scalar_table(0).shape == (0, 1 + len(o.op.scalars))
+    assert o.scalar_table(0).shape == (0, sum(1 + len(update.op.scalars) for update in o.updates))
 
 
 def test_the_table_of_scalars_asks_a_schedule_once_a_step():

@@ -51,6 +51,9 @@ OWN = {
 }
 """For each that Keras has, arguments of its own: each is in one of the cases."""
 
+SCHEDULE_FREE = [{}, {"beta_1": 0.5, "beta_2": 0.75, "epsilon": 2**-10}, {"clipnorm": 0.5}]
+"""Without warm-up and weight decay, where Keras' differs from the paper: tests/test_optimizers.py has a transcription."""
+
 UNTOLD = {
     "SGD": {"dampening": "Keras has none; against torch below"},
     "Nadam": {"momentum_decay": "Keras has none; against torch below"},
@@ -59,6 +62,7 @@ UNTOLD = {
 }
 
 NO_PEER = {
+    "ScheduleFreeSGD": "neither has it; a transcription of the paper in tests/test_optimizers.py",
     "AdaBelief": "neither has it; a transcription of the paper in tests/test_optimizers.py",
     "LARS": "neither has it; a transcription of the paper in tests/test_optimizers_of_parameters.py",
 }
@@ -153,6 +157,13 @@ def test_against_keras(name, options, agree):
     agree("optimizer", name, peer="keras", got=got, expected=expected)
 
 
+@pytest.mark.parametrize("options", SCHEDULE_FREE, ids=lambda v: "-".join(v) or "plain")
+def test_schedule_free_against_keras(options, agree):
+    mine, other = (o.ScheduleFreeAdamW(learning_rate=0.02, **options) for o in (optimizers, keras.optimizers))
+    size = sum(x.size for x in start())
+    agree("optimizer", "ScheduleFreeAdamW", peer="keras", got=ours(mine)[:size], expected=theirs(other)[:size])
+
+
 def torch_result(make, rate, average=False):
     variables = [torch.nn.Parameter(torch.tensor(x)) for x in start()]
     optimizer = make(variables)
@@ -178,7 +189,7 @@ def test_against_torch(name, options, agree):
     agree("optimizer", name, peer="torch", got=ours(MEMBERS[name](learning_rate=rate, **dict(options))), expected=expected)
 
 
-@pytest.mark.parametrize("name", KERAS)
+@pytest.mark.parametrize("name", [*KERAS, "ScheduleFreeAdamW"])
 def test_defaults_are_those_of_keras(name):
     """All but the learning rate's are held by the trainings above; this holds names and order."""
     mine, keras_ = (inspect.signature(cls).parameters for cls in (MEMBERS[name], getattr(keras.optimizers, name)))
@@ -192,7 +203,7 @@ def test_defaults_are_those_of_keras(name):
 
 
 def test_every_optimizer_has_a_peer_or_a_reason():
-    assert set(MEMBERS) == set(OWN) | {name for name, _ in TORCH} | set(NO_PEER)
+    assert set(MEMBERS) == set(OWN) | {"ScheduleFreeAdamW"} | {name for name, _ in TORCH} | set(NO_PEER)
     for name, cases in OWN.items():
         shared = inspect.signature(optimizers.Optimizer.__init__).parameters
         own = {k for k in inspect.signature(MEMBERS[name]).parameters if k not in shared}
