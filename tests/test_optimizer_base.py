@@ -457,6 +457,6 @@ def test_stepping_before_building_says_what_to_do():
 
 def test_every_optimizer_can_be_made_from_its_own_configuration_with_all_shared_options():
     shared = {**FULL, "groups": {"bias": {"learning_rate": 0.5}}}
-    for member in optimizers.optimizers.members.values():
+    for member in (each for each in optimizers.optimizers.members.values() if not each.full_batch):
         o = member(**shared)
         assert optimizers.get(optimizers.serialize(o)).get_config() == o.get_config()

@@ -17,7 +17,7 @@ from fastnn.optimizers.schedules import CosineDecay, ExponentialDecay, LearningR
 from fastnn.parameters import Parameter
 
 OPS = [op for op in registry.values() if op.__module__.startswith("fastnn.optimizers")]
-MEMBERS = list(optimizers.optimizers.members.values())
+MEMBERS = [member for member in optimizers.optimizers.members.values() if not member.full_batch]  # those are in test_full_batch.py
 compiled_only = pytest.mark.skipif(not any(op.compiled for op in OPS), reason="the compiled kernels are not built")
 every_class = pytest.mark.parametrize("member", MEMBERS, ids=lambda c: c.__name__)
 

@@ -37,7 +37,7 @@ def failed(report):
 
 @compiled_only
 @settings(max_examples=40, deadline=None)
-@given(training=trainings(), dtype=st.sampled_from(["float32", "float64"]), steps=st.integers(1, 5))
+@given(training=trainings(searches=False), dtype=st.sampled_from(["float32", "float64"]), steps=st.integers(1, 5))
 def test_random_models_pass(training, dtype, steps):
     assume(settled(*run(training, "numpy", dtype)))
     build, arguments = training

@@ -17,6 +17,7 @@ from fastnn.layers.layer import Layer
 from fastnn.models.data import Data
 from fastnn.models.feeds import Arrays, Order, Piece, Stream, shuffled
 from fastnn.models.lowering import Lowered
+from fastnn.models.objective import Objective
 from fastnn.models.running import Runner
 from fastnn.models.scores import Scores
 from fastnn.optimizers.optimizer import Optimizer
@@ -67,6 +68,8 @@ class Watch:
         The hooks before and after a batch.
     each, sometimes, nan : bool
         Whether they are called for each batch, now and then to show progress, or after a batch whose loss is no finite number.
+    objective : Objective or None
+        What an optimizer that works on all batches at once has evaluated.
     """
 
     def __init__(self, hooks: CallbackList, training: bool):
@@ -74,6 +77,7 @@ class Watch:
         self.hooks, self.training = hooks, training
         self.begin, self.end = getattr(hooks, f"on_{mode}_batch_begin"), getattr(hooks, f"on_{mode}_batch_end")
         self.each, self.sometimes, self.nan = hooks.watches_batches(mode), hooks.follows_batches(mode), hooks.stops_at_nan
+        self.objective: Objective | None = None
 
 
 class Looper(Runner):
@@ -125,7 +129,7 @@ class Looper(Runner):
     def _run_each(self, feed: Feed, validation: Validation, epochs: range, shuffle: bool, hooks: CallbackList) -> None:
         """The epochs; however they end, data is let go of and callbacks told."""
         logs: dict[str, float] = {}
-        order = self._order() if shuffle else np.arange
+        order = self._order() if shuffle and not self.optimizer.full_batch else np.arange
         train, test = Watch(hooks, True), Watch(hooks, False)
         try:
             for epoch in self._remaining(epochs):
@@ -205,6 +209,8 @@ class Looper(Runner):
 
         The first `done` ones have been run before, and the scores know of them.
         """
+        if watch.training and self.optimizer.full_batch:
+            return done or self._run_iteration(list(pieces), watch)
         scores: Any = self._scores if watch.training else self._test_scores
         stop, told, ahead, due = 0, done, LONGEST_SLICE, perf_counter() + SLICE
         if not done:
@@ -228,6 +234,20 @@ class Looper(Runner):
             watch.end(done - 1, scores.results())
         return done
 
+    def _run_iteration(self, pieces: list[Piece], watch: Watch) -> int:
+        """Make one iteration of an optimizer that works on all batches at once; to callbacks it is one batch. How many they were."""
+        if not pieces:
+            return 0
+        if watch.each:
+            watch.begin(0)
+        scores: Any = self._scores
+        watch.objective = watch.objective or Objective(self, Watch(CallbackList(model=self), True))
+        watch.objective.iterate(pieces)
+        self.stop_training = self.stop_training or self.optimizer.stopped is not None
+        if watch.each or watch.sometimes or (watch.nan and not math.isfinite(scores.batch[0])):
+            watch.end(0, scores.results())
+        return len(pieces)
+
     def _run_slice(self, piece: Piece, first: int, steps: int, watch: Watch) -> int:
         """Run some batches without a return to Python; how many it were."""
         (data, order, batch_size), training = piece, watch.training
@@ -250,7 +270,7 @@ class Looper(Runner):
                     lowered.running = False
                     if table is not None:
                         self.optimizer.batches += executor.done
-                if by_hand:
+                if by_hand and not self.optimizer.full_batch:
                     self.optimizer.step()
             if scores.in_python:
                 rows = order[first * batch_size :][:batch_size]

@@ -222,10 +222,11 @@ class Trainer(Looper):
             if validation_split and validation_data is None:
                 data, rest = data.split(validation_split)
                 held_out = Arrays(rest, validation_size, validation_steps, INFERENCE_BATCH)
-            feed = Arrays(data.weighted(class_weight), size, steps, BATCH)
+            feed = Arrays(data.weighted(class_weight), size, steps, INFERENCE_BATCH if self.optimizer.full_batch else BATCH)
         if validation_data is not None:
             held_out = self._held_out(validation_data, validation_size, validation_steps)
-        hooks = CallbackList(callbacks, True, verbose != 0, self, verbose=verbose, epochs=epochs, steps=feed.steps, validation_freq=when)
+        shown = 1 if self.optimizer.full_batch else feed.steps
+        hooks = CallbackList(callbacks, True, verbose != 0, self, verbose=verbose, epochs=epochs, steps=shown, validation_freq=when)
         self._start_training(feed.first)
         return self._run_epochs(feed, Validation(held_out, when), range(initial_epoch, epochs), bool(shuffle), hooks)
 

@@ -9,9 +9,12 @@ from fastnn.optimizers.adagrad import *
 from fastnn.optimizers.adam import *
 from fastnn.optimizers.adamax import *
 from fastnn.optimizers.asgd import *
+from fastnn.optimizers.conjugate_gradient import *
 from fastnn.optimizers.ftrl import *
+from fastnn.optimizers.full_batch import FullBatchOptimizer
 from fastnn.optimizers.lamb import *
 from fastnn.optimizers.lars import *
+from fastnn.optimizers.lbfgs import *
 from fastnn.optimizers.lion import *
 from fastnn.optimizers.muon import *
 from fastnn.optimizers.nadam import *
@@ -22,4 +25,4 @@ from fastnn.optimizers.rprop import *
 from fastnn.optimizers.schedule_free import *
 from fastnn.optimizers.sgd import *
 
-__all__ = ["Optimizer", "get", "optimizers", "schedules", "serialize", *optimizers.members]
+__all__ = ["FullBatchOptimizer", "Optimizer", "get", "optimizers", "schedules", "serialize", *optimizers.members]

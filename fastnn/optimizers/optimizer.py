@@ -64,6 +64,8 @@ class Optimizer(Stepping, Configurable):
         The parameters and gradients that the next step works on.
     op : Op
     slot_names : tuple of str
+    full_batch : bool
+        Whether a step is a search on all samples, see :class:`~fastnn.optimizers.full_batch.FullBatchOptimizer`.
 
     Raises
     ------

@@ -35,6 +35,7 @@ class Stepping:
 
     op: Op
     slot_names: tuple[str, ...] = ()
+    full_batch = False
     name: str
     weight_decay: float | None
     clipnorm: float | None
