@@ -12,7 +12,7 @@ from typing import Any
 from fastnn import callbacks, constraints, initializers, layers, losses, metrics, optimizers, regularizers
 from fastnn.activations import Activation
 from fastnn.backend import Op, registry
-from fastnn.configurable import Catalogue
+from fastnn.configurable import Catalogue, snake_case
 from fastnn.losses import LossFunction
 
 __all__ = ["Entry", "entries", "kinds"]
@@ -117,8 +117,10 @@ def _ops(member: Any) -> list[Op]:
     if ops := getattr(member, "ops", ()):
         return list(ops)
     named = getattr(member, "op", None)
+    if isinstance(named, Op):
+        return [named]
     modules = [sys.modules[base.__module__] for base in member.__mro__ if base.__module__ in sys.modules]
-    return [named] if isinstance(named, Op) else [op for op in registry.values() if any(op is m.__dict__.get(op.name) for m in modules)]
+    return list(dict.fromkeys(op for m in modules for op in registry.values() if op is m.__dict__.get(op.name)))  # its own first
 
 
 def _function(member: Any) -> LossFunction | None:
@@ -129,9 +131,12 @@ def _function(member: Any) -> LossFunction | None:
 
 def _rules(member: Any, ops: tuple[Op, ...]) -> list[Any]:
     """Whose documentation gives the formula where the member's own doesn't."""
-    function = _function(member)
-    several = bool(getattr(member, "ops", None)) and not isinstance(getattr(member, "op", None), Op)  # none of which is the whole
-    return [function] if function is not None else [] if several else list(ops[:1])
+    if (function := _function(member)) is not None:
+        return [function]
+    if isinstance(member, Activation):
+        return [member]
+    names = [name for base in member.__mro__ for name in (base.__name__.lower(), snake_case(base.__name__))]
+    return [op for op in (getattr(member, "op", None), *ops) if isinstance(op, Op) and (op.name in names or len(ops) == 1)][:1]
 
 
 def paragraph(thing: Any) -> str:

@@ -624,7 +624,7 @@ X86_OR_ARM = platform.machine().lower() in ("x86_64", "amd64", "aarch64", "arm64
 @pytest.mark.parametrize("count", [1, 3])
 def test_denormals_are_flushed_inside(share_everything, dtype, count):
     """Momentum that decays below the normal numbers is exactly zero, whichever thread has moved it."""
-    size, table = 1 << 19, np.array([[1, 0.0, 0.5, 0.0]])
+    size, table = 1 << 19, np.array([[1, 0.0, 0.5, 0.0, 0.0]])
     program = Program(1, dtype, True, np.zeros(1, np.uint64))
     p, g, m = np.zeros(size, dtype), np.zeros(size, dtype), np.zeros(size, dtype)
     program.update(registry["sgd_momentum"], p, g, m)
