@@ -12,7 +12,7 @@ import numpy as np
 from fastnn.arrays import as_numbers
 from fastnn.parameters import Arena
 
-__all__ = ["Evaluate", "Evaluation", "Function", "Result", "as_start"]
+__all__ = ["Evaluation", "Function", "Result", "as_start"]
 
 
 class Evaluation(NamedTuple):
