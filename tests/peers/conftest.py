@@ -12,8 +12,8 @@ import pytest
 
 os.environ.setdefault("KERAS_BACKEND", "torch")
 
-found: dict[str, dict[str, dict[str, float]]] = {}
-"""The largest deviation by kind of thing, name, and peer."""
+found: dict[str, dict[str, dict[str, float | str]]] = {}
+"""The largest deviation by kind of thing, name, and peer; or the reason why there is none."""
 
 
 @pytest.fixture
@@ -33,6 +33,13 @@ def agree():
         peers[peer] = max(peers.get(peer, 0.0), deviation)
 
     return check
+
+
+def pytest_collection_finish(session):
+    """Note which things have no peer, and why: each file says so of its kind in `NO_PEER`."""
+    for module in {item.module for item in session.items}:
+        for name, reason in getattr(module, "NO_PEER", {}).items():
+            found.setdefault(module.KIND, {})[name] = {"no peer": reason}
 
 
 def pytest_sessionfinish():

@@ -7,6 +7,7 @@ from fastnn.classic import Adaline, Perceptron, neurons
 
 linear_model = pytest.importorskip("sklearn.linear_model")
 
+KIND = "neuron"
 NO_PEER = {
     "Circuit": "gates are checked by their truth tables",
     "Hebb": "no library has the rule; checked by hand and as a correlation",

@@ -18,6 +18,7 @@ from fastnn.initializers.distributions import standard_truncated_normal  # noqa:
 
 SHAPES = (7, 4), (4, 7), (5, 5)
 SEED = 3
+KIND = "initializer"
 NO_PEER: dict[str, str] = {}
 
 KERAS = {

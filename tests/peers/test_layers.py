@@ -42,6 +42,7 @@ ELSEWHERE = {
     "PCAWhitening": "test_scalings",
     "Lambda": "test_lambda",
 }
+KIND = "layer"
 NO_PEER = {
     "RBF": "neither has it",
     "Columns": "indexing in both",

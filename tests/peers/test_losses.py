@@ -18,6 +18,7 @@ VECTOR = [0.5, 1.0, 2.0, 3.0]
 MEMBERS = losses.losses.members
 F = torch.nn.functional
 
+KIND = "loss"
 NO_PEER = {"Quantile": "neither has a pinball loss; scikit-learn's mean_pinball_loss stands in below"}
 
 SMOOTH = [{"label_smoothing": 0.2}, {"from_logits": True}, {"from_logits": True, "label_smoothing": 0.2}]

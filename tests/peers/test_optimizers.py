@@ -61,6 +61,7 @@ UNTOLD = {
     "Muon": {"exclude_layers": "which weights, not how; tests/test_optimizers_of_parameters.py", "exclude_embeddings": "the same"},
 }
 
+KIND = "optimizer"
 NO_PEER = {
     "ScheduleFreeSGD": "neither has it; a transcription of the paper in tests/test_optimizers.py",
     "AdaBelief": "neither has it; a transcription of the paper in tests/test_optimizers.py",

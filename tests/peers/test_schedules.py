@@ -10,6 +10,7 @@ keras = pytest.importorskip("keras")
 from fastnn.optimizers import schedules  # noqa: E402
 
 STEPS = 200
+KIND = "schedule"
 NO_PEER = {
     "CosLog4": "neither has it",
     "NaturalExponentialDecay": "only TensorFlow 1 has it; tests/test_schedules.py holds it against ExponentialDecay",
