@@ -50,10 +50,10 @@ class Entry:
 
     @property
     def backends(self) -> str:
-        """Which backends compute it: both, or where it has no ops Python alone."""
-        if not self.ops:
-            return "nothing to compute" if self.name == "linear" else "Python"
-        return "NumPy, compiled" if all(op.compiled for op in self.ops) else "NumPy"
+        """Which backends compute it: both, Python alone, or those of the ops it is made of where it has none of its own."""
+        if self.ops:
+            return "NumPy, compiled" if all(op.compiled for op in self.ops) else "NumPy"
+        return "those of its parts" if self.kind in ("activation", "layer") and self.name != "Lambda" else "Python"
 
 
 def kinds() -> dict[str, dict[str, Any]]:
@@ -173,7 +173,7 @@ def markdown(deviations: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> str:
     for kind in kinds():
         found = list(entries(kind))
         lines += [
-            f"\n## {kind[0].upper()}{kind[1:]}s ({len(found)})\n",
+            f"\n## {kind[0].upper()}{kind[1:]}{'es' if kind[-1] == 's' else 's'} ({len(found)})\n",
             "| name | what it computes | source | backends | largest deviation |",
         ]
         lines += ["|---|---|---|---|---|", *(_row(entry, deviations.get(kind, {}).get(entry.name, {})) for entry in found)]

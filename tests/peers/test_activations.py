@@ -65,6 +65,8 @@ NO_KERAS = {
     "swiglu": "Keras lacks it",
     "sparsemax": "on torch, Keras 3.15 sums the cumulative sums, and its rows don't sum to 1; tests/test_activations.py has the definition",
 }
+KIND = "activation"
+NO_PEER = {name: f"{NO_TORCH[name]}; {why}" for name, why in NO_KERAS.items() if name in NO_TORCH}
 PARAMETERS = {
     "relu": [{"negative_slope": 0.3}, {"max_value": 2.2}, {"threshold": 0.7, "max_value": 2.2, "negative_slope": 0.3}],
     "leaky_relu": [{"negative_slope": 0.4}],
