@@ -50,6 +50,6 @@ def main(run: Callable[[bool], tuple[Figure, str]]) -> None:
     figure, text = run(options.short)
     print(text)
     path = options.out / f"{script.stem}.png"
-    figure.savefig(path, dpi=110)
+    figure.savefig(path, dpi=90)
     plt.close(figure)
     print(f"\nwrote {path}")
