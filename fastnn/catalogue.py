@@ -57,9 +57,12 @@ class Entry:
 
 
 def kinds() -> dict[str, dict[str, Any]]:
-    """The members by kind and name."""
+    """The members by kind and name; those that users registered are theirs and left out."""
     public = [c for c in Catalogue.all if not c.base.__module__.startswith("fastnn.tables")]
-    found = {c.kind.split()[-1]: dict(c.members) for c in sorted(public, key=lambda c: c.kind)}
+    found = {
+        c.kind.split()[-1]: {name: m for name, m in c.members.items() if _module(m).startswith("fastnn.")}
+        for c in sorted(public, key=lambda c: c.kind)
+    }
     own = {name: getattr(callbacks, name) for name in callbacks.__all__}
     return {**found, "callback": {name: c for name, c in own.items() if inspect.isclass(c) and c is not callbacks.Callback}}
 
@@ -93,6 +96,12 @@ def _aliases(kind: str) -> dict[str, set[str]]:
             for alias in catalogue.names():
                 found.setdefault(_name(catalogue.find(alias)), set()).add(alias)
     return {name: aliases - {name} for name, aliases in found.items()}
+
+
+def _module(member: Any) -> str:
+    """Where a member was written."""
+    declared = member.forward.reference if isinstance(member, Activation) and member.forward else member
+    return str(declared.__module__)
 
 
 def _name(member: Any) -> str:

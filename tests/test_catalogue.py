@@ -7,6 +7,8 @@ import pytest
 from helpers import compiled_only
 
 from fastnn import catalogue
+from fastnn.classic import Hebb
+from fastnn.classic.catalogue import neurons
 from fastnn.cli import main
 from fastnn.configurable import Catalogue
 
@@ -21,8 +23,20 @@ def deviations():
 def test_every_member_of_every_catalogue_is_listed():
     listed = {(entry.kind, entry.name) for entry in ENTRIES}
     public = [c for c in Catalogue.all if not c.base.__module__.startswith("fastnn.tables")]
-    assert {(c.kind.split()[-1], name) for c in public for name in c.members} <= listed
+    members = {(c.kind.split()[-1], name) for c in public for name, m in c.members.items() if catalogue._module(m).startswith("fastnn.")}
+    assert members <= listed
     assert len(listed) == len(ENTRIES) > 150
+
+
+def test_what_users_register_is_not_listed():
+    @neurons.register()
+    class Mine(Hebb):
+        """Not ours."""
+
+    try:
+        assert "Mine" not in catalogue.kinds()["neuron"]
+    finally:
+        del neurons.members["Mine"]
 
 
 @pytest.mark.parametrize("entry", ENTRIES, ids=lambda e: f"{e.kind}-{e.name}")
