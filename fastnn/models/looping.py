@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Iterable
-from contextlib import nullcontext
 from time import perf_counter
 from typing import Any
 
@@ -21,6 +20,7 @@ from fastnn.models.objective import Objective
 from fastnn.models.running import Runner
 from fastnn.models.scores import Scores
 from fastnn.optimizers.optimizer import Optimizer
+from fastnn.optimizers.stepping import HERE
 from fastnn.parameters import Parameter
 
 LONGEST_SLICE = 4096
@@ -262,7 +262,7 @@ class Looper(Runner):
             executor = lowered.feed(data)
             steps = 1 if by_hand or scores.in_python else steps
             table = self.optimizer.scalar_table(steps) if training and not by_hand else None
-            with self.optimizer.training_point() if training else nullcontext():
+            with self.optimizer.training_point() if training else HERE:
                 try:
                     lowered.running = True
                     executor.run(order, first, steps, table, scores.batch if watch.nan else None)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import numpy as np
@@ -28,6 +28,10 @@ def update(signature: str, *, split: str | None = "s", draw: Mapping[str, Any] |
     """
     # A diverging run overflows; the compiled twin says nothing then, so the reference doesn't either.
     return lambda reference: op(signature, differentiable=False, split=split, draw=draw)(np.errstate(all="ignore")(reference))
+
+
+HERE: AbstractContextManager[None] = nullcontext()
+"""The point where an optimizer is anyway."""
 
 
 class Stepping:
@@ -96,10 +100,9 @@ class Stepping:
         """The whole vectors that an update op works on pieces of: parameters, gradients, slots."""
         return [arena.values.data, arena.gradients.data, *(self.slot(name, arena) for name in self.slots_of(op))]
 
-    @contextmanager
-    def training_point(self) -> Iterator[None]:
+    def training_point(self) -> AbstractContextManager[None]:
         """Within it, steps are made: optimizers that train at another point than they evaluate go there and come back."""
-        yield
+        return HERE
 
     # ---------------------------------------------------------------------------------------- binding to an arena
 
@@ -143,7 +146,14 @@ class Stepping:
     def form(self) -> tuple[Any, ...]:
         """What the calls of a step depend on: while it stays, they do, whatever numbers are assigned."""
         clips = self.clipnorm, self.clipvalue, self.global_clipnorm
-        return id(self.op), *clips, self.use_ema, self.ema_overwrite_frequency, self.gradient_accumulation_steps, repr(self.groups)
+        return (
+            id(self.op),
+            *clips,
+            self.use_ema,
+            self.ema_overwrite_frequency,
+            self.gradient_accumulation_steps,
+            repr(self.groups) if self.groups else "",
+        )
 
     def slot(self, name: str, arena: Arena) -> np.ndarray:
         """The vector of this name, of the arena's layout; made when it isn't there."""
@@ -206,7 +216,7 @@ class Stepping:
         rate, k = self._learning_rate, self._accumulated
         batch = np.arange(self.batches, self.batches + count)
         rates = rate.rates(batch) if isinstance(rate, LearningRateSchedule) else rate
-        return Steps(batch, batch // k + 1, (batch + 1) % k == 0, rates)
+        return Steps(batch, batch + 1, True, rates) if k == 1 else Steps(batch, batch // k + 1, (batch + 1) % k == 0, rates)
 
     def scalar_table(self, steps: int, updates: Sequence[Update] | None = None) -> np.ndarray:
         """For each of the next steps, the columns of its calls.
@@ -224,8 +234,10 @@ class Stepping:
         coming = self.steps(steps)
         columns = [column for update in (self.updates if updates is None else updates) for column in update.columns(coming)]
         table = np.empty((steps, len(columns)))
-        for place, column in zip(table.T, columns, strict=True):
-            place[:] = column
+        table[:] = [0.0 if isinstance(column, np.ndarray) else column for column in columns]
+        for number, column in enumerate(columns):
+            if isinstance(column, np.ndarray):
+                table[:, number] = column
         return table
 
     def step(self) -> None:

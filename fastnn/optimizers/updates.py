@@ -23,7 +23,7 @@ class Steps(NamedTuple):
         Their numbers, from 0 at the optimizer's first.
     step : ndarray of int
         The number of the update that each belongs to, from 1.
-    due : ndarray of bool
+    due : bool or ndarray of bool
         Whether the update is made after it; not always where gradients are accumulated.
     learning_rate : ndarray or float
     """
