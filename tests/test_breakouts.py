@@ -394,6 +394,19 @@ def test_an_optimizer_that_steps_by_hand(clip):
     assert custom.optimizer.iterations == 3 * 4
 
 
+def test_an_optimizer_of_a_step_alone_needs_no_op():
+    class Alone(optimizers.Optimizer):
+        step = ByHand.step
+
+    custom, builtin = classifier(Alone(0.05, clipnorm=0.5)), classifier(optimizers.SGD(0.05, clipnorm=0.5))
+    assert_same_training(custom, builtin, y=LABELS)
+
+
+def test_an_optimizer_with_neither_op_nor_step_says_so():
+    with pytest.raises(TypeError, match=r"Optimizer must set `op`.*or override step\(\)"):
+        trained(classifier(optimizers.Optimizer(0.05)), y=LABELS)
+
+
 def test_a_schedule():
     custom = regressor(optimizers.SGD(Warmup(0.05)))
     builtin = regressor(optimizers.SGD(optimizers.schedules.PolynomialDecay(0.05 / 6, 5, 0.05)))

@@ -37,7 +37,7 @@ HERE: AbstractContextManager[None] = nullcontext()
 class Stepping:
     """What a step consists of; :class:`Optimizer` adds what users see."""
 
-    op: Op
+    op: Op | None = None
     slot_names: tuple[str, ...] = ()
     full_batch = False
     name: str
@@ -61,6 +61,8 @@ class Stepping:
 
     def op_for(self, parameter: Parameter) -> Op:
         """The op that updates a parameter: `op`; optimizers that treat matrices in another way override it."""
+        if self.op is None:
+            raise TypeError(f"{type(self).__name__} must set `op`, an op declared by @update, or override step()")
         return self.op
 
     def slots_of(self, op: Op) -> tuple[str, ...]:
@@ -90,7 +92,9 @@ class Stepping:
         return method if callable(method) else lambda steps: getattr(self, name)
 
     def update_calls(self, arena: Arena) -> list[Update]:
-        """The calls that update parameters and slots."""
+        """The calls that update parameters and slots; none where an optimizer has no op but a `step` of its own."""
+        if self.op is None and type(self).step is not Stepping.step:
+            return []
         return [
             Update(run.op, operands(run, arena, self.vectors(run.op, arena)), {n: self.value(n, run) for n in run.op.scalars})
             for run in runs(arena, lambda parameter: (self.op_for(parameter), self.group_of(parameter)))
