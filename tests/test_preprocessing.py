@@ -84,6 +84,25 @@ def test_normalization_takes_its_statistics():
     np.testing.assert_array_equal(unknown(np.ones((2, 3))), np.ones((2, 3)))
 
 
+ADAPTED = [
+    (layer, name) for name, layer in fastnn.layers.layer.layers.members.items() if issubclass(layer, FeatureScaling | layers.PCAWhitening)
+]
+each_adapted = pytest.mark.parametrize("make", [layer for layer, _ in ADAPTED], ids=[name for _, name in ADAPTED])
+
+
+@each_adapted
+@pytest.mark.parametrize(
+    "wrap", [lambda layer: layers.Parallel([layer]), lambda layer: layers.Parallel([[layers.Parallel([[layer], []])]])]
+)
+def test_what_was_adapted_is_kept_by_the_layers_around(make, wrap):
+    inner, alone = make(), adapted(make(), table())
+    inner.adapt(table())
+    wrap(inner).build((None, 3), "float64")
+    assert len(inner.get_weights()) == 2
+    for found, expected in zip(inner.get_weights(), alone.get_weights(), strict=True):
+        np.testing.assert_array_equal(found, expected)
+
+
 def test_an_adapted_normalization_is_told_by_its_configuration():
     layer = layers.Normalization()
     layer.adapt(table())

@@ -138,9 +138,9 @@ class Layer(Configurable):
             self.built_shape = features
 
     def load(self, weights: Mapping[str, np.ndarray]) -> None:
-        """Keep those of `weights` for :meth:`build` whose names begin with this layer's name and a slash."""
+        """Keep those of `weights` for :meth:`build` whose names begin with this layer's name and a slash, beside what it has adapted to."""
         start = f"{self.name}/"
-        self.loaded = {name.removeprefix(start): value for name, value in weights.items() if name.startswith(start)}
+        self.loaded |= {name.removeprefix(start): value for name, value in weights.items() if name.startswith(start)}
 
     def make_parameters(self, features: tuple[int, ...]) -> None:
         """Create the parameters for samples of shape `features` by :meth:`add_weight`; nothing by default."""
