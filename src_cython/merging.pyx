@@ -1,6 +1,7 @@
 """How the outputs of branches become one; see fastnn/layers/merging.py."""
 
 from libc.math cimport NAN
+from libc.string cimport memcpy
 
 from inline cimport inline_void
 from kernel cimport ROWS, Array, declare
@@ -58,10 +59,6 @@ cdef inline real larger(real a, real b, const double* s) noexcept nogil:
 cdef inline real smaller(real a, real b, const double* s) noexcept nogil:
     cdef real found = a if a < b else b
     return a if a != a else found
-
-
-cdef inline real itself(real a, real b, const double* s) noexcept nogil:
-    return a
 
 
 cdef void combine(const Array* a, const double* s, real* room) noexcept nogil:
@@ -145,7 +142,12 @@ declare(kernels, "minimum_backward", minimum_backward[float], minimum_backward[d
 
 
 cdef void copy(const Array* a, const double* s, real* room) noexcept nogil:
-    pairs[real](itself[real], &a[0], &a[0], &a[1], s, gapless(a, 2))
+    cdef Py_ssize_t i, m = a[0].shape[1]
+    if gapless(a, 2):
+        memcpy(a[1].data, a[0].data, a[0].shape[0] * m * sizeof(real))
+    else:
+        for i in range(a[0].shape[0]):
+            memcpy(<real*>a[1].data + i * a[1].stride[0], <const real*>a[0].data + i * a[0].stride[0], m * sizeof(real))
 
 
 declare(kernels, "copy", copy[float], copy[double], ROWS)
