@@ -84,7 +84,7 @@ class Op:
         self.__name__ = self.name
         self.__module__ = reference.__module__
 
-    @property
+    @functools.cached_property
     def arrays(self) -> list[Argument]:
         """The array arguments, in call order."""
         return [a for a in self.arguments if isinstance(a, Argument)]

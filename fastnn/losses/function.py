@@ -8,6 +8,7 @@ constant vectors where the signature gives them a shape, ``quantiles (m)``.
 
 from __future__ import annotations
 
+import functools
 import inspect
 from collections.abc import Callable
 from typing import Any
@@ -64,7 +65,7 @@ class LossFunction:
         """Whether targets are integer labels instead of one value an output."""
         return self.op.arrays[1].dtype == "int64"
 
-    @property
+    @functools.cached_property
     def outputs_per_target(self) -> int:
         """How many outputs belong to each column of targets: what the signature has before y's last symbol, ``2m``."""
         return factor(self.op.arrays[0].shape[1])[0]
