@@ -166,7 +166,8 @@ def verify(
 
     The scale of a parameter is the largest magnitude in its layer. Some trainings amplify roundings: an Adam divides gradients that
     are zero but for rounding by their own size. So parameters and losses may also differ by a hundred times as much as NumPy's own do
-    when samples and first weights are moved by a few roundings.
+    when samples and first weights are moved by a few roundings. That finds most such trainings, not all: where an optimizer's step has
+    the same length for any gradient (Rprop, Lion, Muon), the sign of one that is zero but for rounding may show as a deviation.
 
     The engine takes denormal numbers for zero, so samples below 1e-38 in float32 may show as a deviation. The process' backend
     is switched meanwhile: other threads that use fastnn compute on it.
