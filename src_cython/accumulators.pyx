@@ -71,7 +71,7 @@ cdef void rprop(const Array* a, const double* s, real* room) noexcept nogil:
         turn = sign(now) * sign(previous[i])
         factor = up if turn > 0 else (down if turn < 0 else <real>1 + turn)
         length = vmin(vmax((first if old == 0 else old) * factor, low), high)
-        length = length if (vabs(now) > 0) | (old > 0) else <real>0
+        length = length if ((vabs(now) > 0) & (first > 0)) | (old > 0) else <real>0
         now = <real>0 if turn < 0 else now
         size[i] = length
         previous[i] = now

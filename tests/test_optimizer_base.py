@@ -196,6 +196,12 @@ def test_a_group_has_a_rate_of_its_own(pattern, each_backend):
         np.testing.assert_allclose(grouped[path], FACTORS[pattern].get(path, 1.0) * change, rtol=1e-9, atol=1e-14)
 
 
+@pytest.mark.parametrize("name", [name for name, member in optimizers.optimizers.members.items() if not member.full_batch])
+def test_a_group_of_rate_zero_stays_where_it_is(name, each_backend):
+    moved = changes(optimizers.optimizers.find(name)(weight_decay=0.1, groups={"first": {"learning_rate": 0}}))
+    assert {path for path, change in moved.items() if not change.any()} == {"first/kernel", "first/bias"}
+
+
 def test_factors_of_several_groups_multiply(each_backend):
     groups = {"first": {"learning_rate": 0.5}, "bias": {"learning_rate": 0.0}, "first/kernel": {"learning_rate": 0.5}}
     plain, grouped = changes(SGD(0.1)), changes(SGD(0.1, groups=groups))

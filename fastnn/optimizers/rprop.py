@@ -31,12 +31,12 @@ def rprop(
 ) -> None:
     """P moves by ``-sign(g)*size``, where size grows by `eta_plus` while the gradient keeps its sign; where the sign turns it shrinks by
     `eta_minus`, and p stays for a step. A size of 0 is one that hasn't begun: it starts at the learning rate, with the
-    first gradient that isn't 0.
+    first gradient and learning rate that aren't 0.
     """
     turn = np.sign(g) * np.sign(previous)
     factor = np.where(turn > 0, eta_plus, np.where(turn < 0, eta_minus, 1 + turn))
     grown = np.clip(np.where(size == 0, learning_rate, size) * factor, step_size_min, step_size_max)
-    size[...] = np.where((np.abs(g) > 0) | (size > 0), grown, 0)
+    size[...] = np.where(((np.abs(g) > 0) & (learning_rate > 0)) | (size > 0), grown, 0)
     previous[...] = np.where(turn < 0, 0, g)
     p *= 1.0 - learning_rate * weight_decay
     p -= size * np.sign(previous)
@@ -49,7 +49,7 @@ class Rprop(Optimizer):
     Parameters
     ----------
     learning_rate : float or LearningRateSchedule
-        The length of the first step; schedules and later changes of it do nothing.
+        The length of the first step; schedules and later changes of it do nothing. While it is 0, nothing moves.
     etas : (float, float)
         Factors on the length of a step where the gradient's sign turned, and where it didn't.
     step_sizes : (float, float)
