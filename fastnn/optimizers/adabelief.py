@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from fastnn.optimizers.optimizer import Optimizer, check_number, optimizers, update
+from fastnn.optimizers.optimizer import optimizers, update
 from fastnn.optimizers.schedules import LearningRateSchedule
+from fastnn.optimizers.two_means import TwoMeans
 
 __all__ = ["AdaBelief"]
 
@@ -37,7 +38,7 @@ def adabelief(
 
 
 @optimizers.register("adabelief")
-class AdaBelief(Optimizer):
+class AdaBelief(TwoMeans):
     """Adam that divides by how far gradients are from their mean: long steps where they agree.
 
     Parameters
@@ -70,7 +71,4 @@ class AdaBelief(Optimizer):
         epsilon: float = 1e-16,
         **options: Any,
     ):
-        super().__init__(learning_rate, **options)
-        self.beta_1 = check_number("beta_1", beta_1, high=1.0)
-        self.beta_2 = check_number("beta_2", beta_2, high=1.0)
-        self.epsilon = check_number("epsilon", epsilon, open_low=True)
+        super().__init__(learning_rate, beta_1, beta_2, epsilon, **options)

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 
 from fastnn.backend import Op
-from fastnn.optimizers.optimizer import Optimizer, check_number, optimizers, update
+from fastnn.optimizers.optimizer import optimizers, update
 from fastnn.optimizers.schedules import LearningRateSchedule
+from fastnn.optimizers.two_means import TwoMeans
 
 __all__ = ["Adam", "AdamW"]
 
@@ -69,7 +70,7 @@ def adam_amsgrad(
 
 
 @optimizers.register()
-class Adam(Optimizer):
+class Adam(TwoMeans):
     """Steps by a running mean of the gradient over the root of a running mean of its square.
 
     Parameters
@@ -104,10 +105,7 @@ class Adam(Optimizer):
         amsgrad: bool = False,
         **options: Any,
     ):
-        super().__init__(learning_rate, **options)
-        self.beta_1 = check_number("beta_1", beta_1, high=1.0)
-        self.beta_2 = check_number("beta_2", beta_2, high=1.0)
-        self.epsilon = check_number("epsilon", epsilon, open_low=True)
+        super().__init__(learning_rate, beta_1, beta_2, epsilon, **options)
         self.amsgrad = amsgrad
 
     @property

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
-from fastnn.optimizers.optimizer import Optimizer, check_number, optimizers, update
-from fastnn.optimizers.schedules import LearningRateSchedule
+from fastnn.optimizers.optimizer import optimizers, update
+from fastnn.optimizers.two_means import TwoMeans
 
 __all__ = ["Adamax"]
 
@@ -36,7 +34,7 @@ def adamax(
 
 
 @optimizers.register()
-class Adamax(Optimizer):
+class Adamax(TwoMeans):
     """Adam with the largest gradient so far, which decays, in place of the root mean square.
 
     Parameters
@@ -60,16 +58,3 @@ class Adamax(Optimizer):
     """
 
     op, slot_names = adamax, ("momentum", "norm")
-
-    def __init__(
-        self,
-        learning_rate: float | LearningRateSchedule = 0.001,
-        beta_1: float = 0.9,
-        beta_2: float = 0.999,
-        epsilon: float = 1e-7,
-        **options: Any,
-    ):
-        super().__init__(learning_rate, **options)
-        self.beta_1 = check_number("beta_1", beta_1, high=1.0)
-        self.beta_2 = check_number("beta_2", beta_2, high=1.0)
-        self.epsilon = check_number("epsilon", epsilon, open_low=True)

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
-from fastnn.optimizers.optimizer import Optimizer, check_number, optimizers, update
-from fastnn.optimizers.schedules import LearningRateSchedule
+from fastnn.optimizers.optimizer import optimizers, update
+from fastnn.optimizers.two_means import TwoMeans
 
 __all__ = ["Lamb"]
 
@@ -35,7 +33,7 @@ def lamb(
 
 
 @optimizers.register()
-class Lamb(Optimizer):
+class Lamb(TwoMeans):
     """Adam whose step is as long as a share of the parameter itself, each parameter for itself: for very large batches.
 
     Parameters
@@ -59,16 +57,3 @@ class Lamb(Optimizer):
     """
 
     op, slot_names = lamb, ("momentum", "velocity")
-
-    def __init__(
-        self,
-        learning_rate: float | LearningRateSchedule = 0.001,
-        beta_1: float = 0.9,
-        beta_2: float = 0.999,
-        epsilon: float = 1e-7,
-        **options: Any,
-    ):
-        super().__init__(learning_rate, **options)
-        self.beta_1 = check_number("beta_1", beta_1, high=1.0)
-        self.beta_2 = check_number("beta_2", beta_2, high=1.0)
-        self.epsilon = check_number("epsilon", epsilon, open_low=True)

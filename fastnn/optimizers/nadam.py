@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from fastnn.optimizers.optimizer import Optimizer, check_number, optimizers, update
+from fastnn.optimizers.optimizer import check_number, optimizers, update
 from fastnn.optimizers.schedules import LearningRateSchedule
+from fastnn.optimizers.two_means import TwoMeans
 from fastnn.optimizers.updates import Steps
 
 __all__ = ["NAdamW", "Nadam"]
@@ -40,7 +41,7 @@ def nadam(
 
 
 @optimizers.register()
-class Nadam(Optimizer):
+class Nadam(TwoMeans):
     """Adam that looks ahead along its momentum, whose decay grows from half of `beta_1` to `beta_1`.
 
     With ``u(t) = beta_1 * (1 - 0.96**(t*momentum_decay) / 2)`` and U(t) the product of u(1) to u(t), step t is along
@@ -80,10 +81,7 @@ class Nadam(Optimizer):
         momentum_decay: float = 1.0,
         **options: Any,
     ):
-        super().__init__(learning_rate, **options)
-        self.beta_1 = check_number("beta_1", beta_1, high=1.0)
-        self.beta_2 = check_number("beta_2", beta_2, high=1.0)
-        self.epsilon = check_number("epsilon", epsilon, open_low=True)
+        super().__init__(learning_rate, beta_1, beta_2, epsilon, **options)
         self.momentum_decay = check_number("momentum_decay", momentum_decay, open_low=True)
 
     def _u(self, step: np.ndarray) -> np.ndarray:

@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from fastnn.optimizers.optimizer import Optimizer, check_number, optimizers, update
+from fastnn.optimizers.optimizer import optimizers, update
 from fastnn.optimizers.schedules import LearningRateSchedule
+from fastnn.optimizers.two_means import TwoMeans
 
 __all__ = ["RAdam"]
 
@@ -44,7 +45,7 @@ def radam(
 
 
 @optimizers.register("radam")
-class RAdam(Optimizer):
+class RAdam(TwoMeans):
     """Adam that goes along its momentum alone until the mean of squares is known well enough, and then rectifies its variance.
 
     Parameters
@@ -77,7 +78,4 @@ class RAdam(Optimizer):
         epsilon: float = 1e-8,
         **options: Any,
     ):
-        super().__init__(learning_rate, **options)
-        self.beta_1 = check_number("beta_1", beta_1, high=1.0)
-        self.beta_2 = check_number("beta_2", beta_2, high=1.0)
-        self.epsilon = check_number("epsilon", epsilon, open_low=True)
+        super().__init__(learning_rate, beta_1, beta_2, epsilon, **options)
