@@ -207,6 +207,28 @@ def test_batch_normalization_inside_is_folded():
     np.testing.assert_allclose(model.freeze()(samples()), model.predict(samples()), rtol=1e-12)
 
 
+class ByPlace(layers.Layer):
+    """A composite of one's own, which takes the layers inside by their places."""
+
+    def __init__(self, **options):
+        super().__init__(**options)
+        self.branches = [[Dense(4, name="a"), BatchNormalization(name="b"), Dropout(0.5, name="c")]]
+
+    def make_parameters(self, features):
+        for layer in self.children:
+            layer.build((None, *features), self.dtype)
+
+    def lower(self, program, x):
+        a, b, c = self.children
+        return c.lower(program, b.lower(program, a.lower(program, x)))
+
+
+def test_a_frozen_composite_of_ones_own_keeps_its_layers():
+    model = network([ByPlace])
+    model.set_weights([np.abs(w) + 0.1 for w in model.get_weights()])
+    np.testing.assert_allclose(model.freeze()(samples()), model.predict(samples()), rtol=1e-12)
+
+
 def test_more_axes_than_one():
     model = model_of(lambda: Parallel([[], Dense(3)]), lambda: Residual(Dense(5)), layers.Flatten, features=(3, 2))
     assert model.output_shape == (None, 15)

@@ -10,7 +10,7 @@ import numpy as np
 
 from fastnn import backend, threads
 from fastnn.executors import CompiledExecutor
-from fastnn.layers import BatchNormalization, Dense, Noise
+from fastnn.layers import BatchNormalization, Dense, Noise, Parallel
 from fastnn.layers.layer import Layer
 from fastnn.memory import aligned_zeros
 from fastnn.models.lowering import Lowered
@@ -201,7 +201,8 @@ def frozen(layers: Iterable[Layer]) -> list[Layer]:
             _fold(before, layer)
         else:
             kept.append(copy.deepcopy(layer))
-            kept[-1].branches = [frozen(branch) for branch in layer.branches]
+            if type(layer).lower is Parallel.lower:  # another may count on each layer in its place
+                kept[-1].branches = [frozen(branch) for branch in layer.branches]
     _align(kept)
     return kept
 
