@@ -202,6 +202,21 @@ def test_a_group_of_rate_zero_stays_where_it_is(name, each_backend):
     assert {path for path, change in moved.items() if not change.any()} == {"first/kernel", "first/bias"}
 
 
+@pytest.mark.parametrize("pattern", ["inner", "block/inner", "inner/kernel", "block/inner/kernel", "block", "kernel", "i*r/k*"])
+def test_a_group_finds_layers_inside_others(pattern):
+    parameter = Parameter("kernel", np.ones((2, 2)))
+    parameter.path = "block/inner/kernel"
+    groups = {pattern: {"learning_rate": 0.5}}
+    assert SGD(groups=groups).group_of(parameter).learning_rate == 0.5
+
+
+@pytest.mark.parametrize("pattern", ["inn", "ock/inner", "block/kernel", "inner/", ""])
+def test_a_group_goes_by_whole_names(pattern):
+    parameter = Parameter("kernel", np.ones((2, 2)))
+    parameter.path = "block/inner/kernel"
+    assert SGD(groups={pattern: {"learning_rate": 0.5}}).group_of(parameter).learning_rate == 1
+
+
 def test_factors_of_several_groups_multiply(each_backend):
     groups = {"first": {"learning_rate": 0.5}, "bias": {"learning_rate": 0.0}, "first/kernel": {"learning_rate": 0.5}}
     plain, grouped = changes(SGD(0.1)), changes(SGD(0.1, groups=groups))

@@ -44,8 +44,8 @@ class Optimizer(Stepping, Configurable):
         Make an update with the mean gradient of so many batches, after the last of them. A schedule goes on counting batches, as in Keras.
     groups : dict of str to dict, optional
         Factors for the learning rate and the weight decay of some parameters, by the name of a layer, a kind of parameter, or both:
-        ``{"bias": {"weight_decay": 0}, "dense_1": {"learning_rate": 0.1}, "dense_2/kernel": {...}}``; ``*`` matches any letters. Where
-        several fit, the factors multiply.
+        ``{"bias": {"weight_decay": 0}, "dense_1": {"learning_rate": 0.1}, "dense_2/kernel": {...}}``; ``*`` matches any letters. Layers
+        inside others are found by their own names too. Where several fit, the factors multiply.
     name : str, optional
         By default the class' name in lower case.
 

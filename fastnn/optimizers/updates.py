@@ -83,10 +83,10 @@ def group_of(parameter: Parameter, groups: Mapping[str, Mapping[str, float]]) ->
 
 
 def belongs(parameter: Parameter, pattern: str) -> bool:
-    """Whether a pattern, ``*`` and ``?`` allowed, names the parameter: its path ``"dense/kernel"``, a layer on it, or its own name."""
+    """Whether a pattern, ``*`` and ``?`` allowed, names the parameter: a part of its path ``"residual/dense/kernel"``, whole names long."""
     parts = parameter.path.split("/")
-    layers = ["/".join(parts[:i]) for i in range(1, len(parts) + 1)]
-    return any(fnmatchcase(name, pattern) for name in (*layers, parts[-1]))
+    names = ("/".join(parts[first:last]) for last in range(1, len(parts) + 1) for first in range(last))
+    return any(fnmatchcase(name, pattern) for name in names)
 
 
 class Run(NamedTuple):
