@@ -1,6 +1,7 @@
 """The first artificial neurons, as lectures teach them: with the table of every step of their learning."""
 
-from fastnn.classic import adaline, gates, hebb, mcculloch_pitts, perceptron
+from types import ModuleType
+
 from fastnn.classic.adaline import *
 from fastnn.classic.catalogue import neurons
 from fastnn.classic.gates import *
@@ -8,5 +9,5 @@ from fastnn.classic.hebb import *
 from fastnn.classic.mcculloch_pitts import *
 from fastnn.classic.perceptron import *
 
-__all__ = ["neurons"]
-__all__ += adaline.__all__ + gates.__all__ + hebb.__all__ + mcculloch_pitts.__all__ + perceptron.__all__
+_modules = [each for each in list(globals().values()) if isinstance(each, ModuleType)]
+__all__ = ["neurons", *(name for each in _modules for name in getattr(each, "__all__", ()))]

@@ -1,7 +1,6 @@
 """Losses: what training minimises. Each module says what it offers, and its classes enter the catalogue by themselves."""
 
 from fastnn.configurable import serialize
-from fastnn.losses import binary, categorical, focal, likelihood, margins, overlap, regression, robust, similarity, sparse
 from fastnn.losses.binary import *
 from fastnn.losses.categorical import *
 from fastnn.losses.custom import FunctionLoss, PythonLoss, get, register
@@ -15,6 +14,5 @@ from fastnn.losses.robust import *
 from fastnn.losses.similarity import *
 from fastnn.losses.sparse import *
 
-__all__ = ["FunctionLoss", "Loss", "LossFunction", "PythonLoss", "get", "losses", "register", "serialize"]
-__all__ += binary.__all__ + categorical.__all__ + focal.__all__ + likelihood.__all__ + margins.__all__
-__all__ += overlap.__all__ + regression.__all__ + robust.__all__ + similarity.__all__ + sparse.__all__
+__all__ = ["FunctionLoss", "Loss", "LossFunction", "PythonLoss", "get", "losses", "register", "serialize", *losses.members]
+__all__ += [name for name, value in list(globals().items()) if isinstance(value, LossFunction)]
