@@ -1,5 +1,7 @@
 """Layers that scale, whiten, choose and encode columns."""
 
+import warnings
+
 import numpy as np
 import pytest
 from helpers import BACKENDS, model_of, samples
@@ -101,6 +103,23 @@ def test_what_was_adapted_is_kept_by_the_layers_around(make, wrap):
     assert len(inner.get_weights()) == 2
     for found, expected in zip(inner.get_weights(), alone.get_weights(), strict=True):
         np.testing.assert_array_equal(found, expected)
+
+
+@each_adapted
+@pytest.mark.parametrize("wrap", [lambda layer: layer, lambda layer: layers.Parallel([[layers.Columns([0, 1, 2]), layer], []])])
+@pytest.mark.parametrize("known", [(), ((3,),)])
+def test_a_forgotten_adapt_is_told(make, wrap, known):
+    for remembered in False, True:
+        layer = make()
+        if remembered:
+            layer.adapt(table())
+        model = fastnn.Sequential([*map(fastnn.Input, known), wrap(layer), layers.Dense(1)])
+        model.compile("sgd", "mse")
+        with warnings.catch_warnings(record=True) as told:
+            warnings.simplefilter("always")
+            model.fit(table(), table()[:, 0], verbose=0)
+        said = [str(each.message) for each in told if "adapt(x)" in str(each.message)]
+        assert [layer.name in message for message in said] == ([] if remembered else [True])
 
 
 def test_an_adapted_normalization_is_told_by_its_configuration():
@@ -223,7 +242,7 @@ STACKS = {
     "in a branch": [
         lambda: layers.Parallel(
             [
-                [layers.Columns([0, 1]), layers.Normalization()],
+                [layers.Columns([0, 1]), layers.Normalization(mean=0, variance=1)],
                 [layers.Columns([-1]), layers.Embedding(4, 2, name="codes"), layers.Flatten()],
             ]
         )

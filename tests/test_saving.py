@@ -30,6 +30,7 @@ from metric_cases import make as make_metric
 
 import fastnn
 from fastnn import activations, layers, losses, metrics, optimizers
+from fastnn.layers.adapting import Adapted
 from fastnn.optimizers.optimizer import optimizers as optimizer_catalogue
 
 X, LABELS = samples(), labels()
@@ -107,6 +108,9 @@ def test_every_layer(path, name):
     out = [layers.Flatten, lambda: layers.Dense(CLASSES, activation="softmax")]
     model = model_of(*stack, *out, optimizer="adam", loss="sparse_categorical_crossentropy")
     x = samples_for(model.layers[0])
+    for layer in model.layers:
+        if isinstance(layer, Adapted):
+            layer.adapt(x)
     model.fit(x, LABELS, epochs=1, batch_size=7, verbose=0)
     again = saved(model, path)
     assert_equal_models(model, again)

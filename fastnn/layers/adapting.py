@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 
 from fastnn.arrays import as_numbers, check_finite
 from fastnn.layers.layer import Layer
+from fastnn.layers.nested import every_layer
 
 __all__ = ["Adapted"]
 
@@ -18,6 +21,13 @@ class Adapted(Layer):
     def statistics(self, x: np.ndarray) -> dict[str, np.ndarray]:
         """The parameters by name, for samples' rows `x` (n, features) in double precision."""
         raise NotImplementedError(f"{type(self).__name__} must define statistics(x)")
+
+    adapted = False
+    """Whether `adapt` was called."""
+
+    def knows_nothing(self) -> bool:
+        """Whether the layer, once built, passes samples on as they are for want of data."""
+        return False
 
     def adapt(self, data: Any) -> None:
         """Take the parameters from `data`, by statistics in double precision; before or after the layer is built.
@@ -44,3 +54,11 @@ class Adapted(Layer):
             parameter.assign(found[parameter.name])
         if not self.built:
             self.loaded = found
+        self.adapted = True
+
+
+def warn_of_forgotten(layers: Iterable[Layer]) -> None:
+    """Warn of layers that are to scale samples, and were never given data to take the scale from."""
+    for layer in every_layer(layers):
+        if isinstance(layer, Adapted) and not layer.adapted and layer.knows_nothing():
+            warnings.warn(f"layer {layer.name!r} has seen no data, and changes nothing: call its adapt(x) before fit", stacklevel=4)

@@ -51,6 +51,9 @@ class FeatureScaling(Adapted):
         self.center = self.add_weight(features[-1:], "zeros", "center", trainable=False)
         self.scale = self.add_weight(features[-1:], "ones", "scale", trainable=False)
 
+    def knows_nothing(self) -> bool:
+        return not self.center.value.any() and bool((self.scale.value == 1).all())
+
     def lower(self, program: Program, x: Tensor) -> Tensor:
         y = program.successor(x)
         xr, yr, center, scale = x.rows, y.rows, self.center.value, self.scale.value
@@ -135,6 +138,9 @@ class Normalization(FeatureScaling):
         if self.parameters:
             return getattr(self, name).value.astype(np.float64)
         return self.loaded.get(name, self._given.get(given))
+
+    def knows_nothing(self) -> bool:
+        return not self._given and super().knows_nothing()
 
     def statistics(self, x: np.ndarray) -> dict[str, np.ndarray]:
         return self._as_scaling(x.mean(axis=0), x.var(axis=0))

@@ -11,6 +11,7 @@ import numpy as np
 from fastnn import losses, optimizers, random
 from fastnn.arrays import as_array, as_samples, check_finite, positive_integer
 from fastnn.callbacks import CallbackList, History
+from fastnn.layers.adapting import warn_of_forgotten
 from fastnn.layers.layer import check_samples
 from fastnn.models.data import Data, as_weights
 from fastnn.models.feeds import Arrays, Stream, batches, gives_batches, ran_out, unpacked
@@ -241,6 +242,7 @@ class Trainer(Looper):
     def _start_training(self, data: Data) -> None:
         """The last checks, those of loss and metrics on a sample, then what a first training makes."""
         self._check_scores(self._require_compiled(), data)
+        warn_of_forgotten(self.layers)
         self._build_optimizer()
         if self._shuffle_seed is None:
             self._shuffle_seed = int(random.generator().integers(2**63))
