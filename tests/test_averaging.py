@@ -146,7 +146,8 @@ def test_the_mean_of_the_epochs_weights(start, freq, chosen):
 
 def test_too_short_a_training_keeps_its_weights():
     model, other = regressor(optimizers.SGD(0.1)), regressor(optimizers.SGD(0.1))
-    fit(model, [callbacks.StochasticWeightAveraging(3)])
+    with pytest.warns(UserWarning, match="ended before epoch 3"):
+        fit(model, [callbacks.StochasticWeightAveraging(3)])
     fit(other, [])
     assert bits(model) == bits(other)
 

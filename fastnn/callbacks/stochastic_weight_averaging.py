@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
@@ -87,6 +88,12 @@ class StochasticWeightAveraging(Callback):
             for parameter, mean in zip(self.model.trainable_weights, self.means, strict=True):
                 parameter.assign(mean)
             self._renew_moments()
+        elif self.params.get("epochs", 0) <= self.start_from_epoch:
+            warnings.warn(
+                f"StochasticWeightAveraging: the training ended before epoch {self.start_from_epoch} (counted from 0), start_from_epoch: "
+                "the weights are the last ones, nothing was averaged",
+                stacklevel=2,
+            )
 
     def _renew_moments(self) -> None:
         """Give each batch normalization the mean of the moments of batches, weighted by their sizes."""
