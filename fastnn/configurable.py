@@ -124,9 +124,19 @@ class Catalogue(Generic[T]):
         if isinstance(identifier, self.base):
             return identifier
         if isinstance(identifier, str):
-            return self.find(identifier)()
+            return self._made(self.find(identifier))
         if isinstance(identifier, type) and issubclass(identifier, self.base):
-            return identifier()
+            return self._made(identifier)
         if isinstance(identifier, dict) and "class_name" in identifier:
             return self.find(identifier["class_name"]).from_config(identifier.get("config", {}))
-        raise TypeError(f"expected {self.kind} as a name or a {self.base.__name__}, got {identifier!r}")
+        way_out = f"; write a subclass of {self.base.__name__}" if inspect.isroutine(identifier) else ""
+        raise TypeError(f"expected {self.kind} as a name or a {self.base.__name__}, got {identifier!r}{way_out}")
+
+    def _made(self, member: Any) -> T:
+        """An instance with the defaults, of a class that has one for each argument."""
+        arguments = inspect.signature(member).parameters.values()
+        needed = [a.name for a in arguments if a.default is a.empty and a.kind in (a.POSITIONAL_OR_KEYWORD, a.KEYWORD_ONLY)]
+        if needed:
+            said = ", ".join(f"{name}=..." for name in needed)
+            raise TypeError(f"{self.kind} {member.__name__} needs {', '.join(needed)}: pass {member.__name__}({said}) instead of its name")
+        return member()

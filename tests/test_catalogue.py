@@ -73,6 +73,8 @@ def test_the_command_lists_names_kinds_and_things(capsys):
     assert "sqrt(v)" in capsys.readouterr().out
     assert main(["catalogue", "nothing_like_it"]) == 2
     assert "nothing is called 'nothing_like_it'" in capsys.readouterr().err
+    assert main(["catalogue", "optimizers"]) == 2
+    assert "did you mean optimizer" in capsys.readouterr().err
 
 
 def test_an_unknown_kind():

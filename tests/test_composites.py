@@ -252,14 +252,21 @@ def test_dropout_and_penalties_inside():
     [
         (lambda: Parallel([]), ValueError, "at least one branch"),
         (lambda: Parallel([3]), TypeError, "a branch must be a layer or a list of layers, got 3"),
+        (lambda: Parallel(Dense(3)), TypeError, "branches must be a list of layers or of lists of layers"),
+        (lambda: Parallel([fastnn.Sequential([Dense(2)])]), TypeError, "of a model pass its layers"),
+        (lambda: Parallel([Dense(3), []], "add").build((None, 4)), ValueError, "use merge='concat'"),
         (lambda: Parallel([Dense(2, name="a"), Dense(2, name="a")]), ValueError, "several layers named a"),
         (lambda: Parallel([Dense(2)], merge="concatt"), ValueError, "unknown merge 'concatt': did you mean 'concat'"),
         (
             lambda: Residual(Dense(3), name="r").build((None, 4)),
             ValueError,
-            r"'r': merge='add' needs branches of one shape, got \(3,\), \(4,\)",
+            r"'r': merge='add' needs branches of one shape, got \(3,\), \(4,\); give it a shortcut",
         ),
-        (lambda: Parallel([layers.Flatten(), []], name="p").build((None, 2, 2)), ValueError, "differ in their last axis only"),
+        (
+            lambda: Parallel([layers.Flatten(), []], name="p").build((None, 2, 2)),
+            ValueError,
+            "differ in their last axis only.*; flatten or reshape",
+        ),
     ],
 )
 def test_refuses(make, error, word):

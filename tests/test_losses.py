@@ -581,7 +581,7 @@ def test_bad_arguments():
     for made, message in [
         (lambda: losses.SmoothL1(-1), "beta must be a number of at least 0, got -1"),
         (lambda: losses.Quantile([0.5, 1.0]), "quantiles"),
-        (lambda: losses.Quantile([]), "quantiles must be a number above 0"),
+        (lambda: losses.Quantile([]), "quantiles must be numbers above 0 and below 1"),
         (lambda: losses.MultiMargin(p=3), "p must be 1 or 2, got 3"),
         (lambda: losses.MultiMargin(weight=[-1.0]), "weight must be a number or a list"),
         (lambda: losses.CategoricalCrossentropy(class_weight="balanced"), "class_weight must be a number or a list"),
@@ -638,6 +638,8 @@ def test_labels_become_int64():
         ("sparse_categorical_crossentropy", [0, 1.5], 3, "whole numbers as labels, got 1.5 in row 1"),
         ("sparse_categorical_crossentropy", [0, np.nan], 3, "whole numbers as labels, got nan in row 1"),
         ("sparse_categorical_crossentropy", np.eye(3), 3, "for one-hot targets use categorical_crossentropy"),
+        ("multi_margin", np.eye(3), 3, r"np.argmax\(y, axis=1\) makes them of one-hot targets"),
+        ("categorical_hinge", [0, 1, 2], 3, "for integer labels use utils.to_categorical"),
         ("sparse_categorical_crossentropy", [], 3, "there are no targets"),
         (losses.SparseCategoricalCrossentropy(ignore_class=-1), [0, -2], 3, r"labels in \[0, 2\] or -1, got -2 in row 1"),
         ("gaussian_nll", [0.0, 1.0], 3, "2 outputs for each target, the model has 3"),

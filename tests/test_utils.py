@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from fastnn import config, progress, utils
+from fastnn import config, layers, metrics, progress, utils
 
 
 def test_to_categorical():
@@ -169,3 +169,14 @@ def test_unknown_target(clock, terminal):
     assert "5 1.0s 200ms/step" in terminal()
     bar.update(6, finalize=True)
     assert terminal().endswith("\n")
+
+
+def test_a_name_alone_does_not_do_where_arguments_are_needed():
+    for name in "mean_io_u", metrics.MeanIoU:
+        with pytest.raises(TypeError, match=r"metric MeanIoU needs num_classes: pass MeanIoU\(num_classes=\.\.\.\)"):
+            metrics.get(name)
+
+
+def test_a_function_in_the_place_of_a_class_is_told_what_to_be():
+    with pytest.raises(TypeError, match=r"expected constraint as a name or a Constraint, got .*; write a subclass of Constraint"):
+        layers.Dense(1, kernel_constraint=lambda w: abs(w))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import difflib
 import json
 import textwrap
 from collections.abc import Iterator
@@ -49,7 +50,9 @@ def _found(name: str) -> list[Entry]:
         list(entries(name)) if name in kinds() else [e for e in entries() if name.lower() in (e.name.lower(), *map(str.lower, e.aliases))]
     )
     if not found:
-        raise ValueError(f"nothing is called {name!r}: `fastnn catalogue` lists all names")
+        near = difflib.get_close_matches(name, [*kinds(), *(word for e in entries() for word in (e.name, *e.aliases))], n=3)
+        offer = f"did you mean {' or '.join(dict.fromkeys(near))}? " if near else ""
+        raise ValueError(f"nothing is called {name!r}: {offer}`fastnn catalogue` lists all names")
     return found
 
 

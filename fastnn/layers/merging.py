@@ -102,6 +102,9 @@ class Merge(Configurable):
     To write one, define `features`, the shape of the result, and `lower`, which appends the calls.
     """
 
+    way_out = "use merge='concat'"
+    """What to do with branches that don't go together."""
+
     def features(self, shapes: Sequence[Features]) -> Features:
         """The shape of one merged sample, for those of the branches.
 
@@ -111,7 +114,7 @@ class Merge(Configurable):
             When they don't go together.
         """
         if len(set(shapes)) != 1:
-            raise ValueError(f"merge={self.name!r} needs branches of one shape, got {', '.join(map(str, shapes))}; use merge='concat'")
+            raise ValueError(f"merge={self.name!r} needs branches of one shape, got {', '.join(map(str, shapes))}")
         return shapes[0]
 
     def lower(self, program: Program, parts: Sequence[Tensor]) -> Tensor:
@@ -215,6 +218,8 @@ class Minimum(Pairwise):
 @merges.register("concat")
 class Concatenate(Merge):
     """What the branches put out, one beside the other along the last axis."""
+
+    way_out = "flatten or reshape them first"
 
     def features(self, shapes: Sequence[Features]) -> Features:
         if len({shape[:-1] for shape in shapes}) != 1:

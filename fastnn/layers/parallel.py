@@ -49,6 +49,8 @@ class Parallel(Layer):
 
     def __init__(self, branches: Iterable[Any], merge: Any = "concat", **options: Any):
         super().__init__(**options)
+        if not isinstance(branches, Iterable) or isinstance(branches, str):
+            raise TypeError(f"layer {self.name!r}: branches must be a list of layers or of lists of layers, got {branches!r}")
         self.branches = [self._as_layers(branch) for branch in branches]
         self.merge = merges.get(merge)
         if not self.branches:
@@ -64,7 +66,13 @@ class Parallel(Layer):
         try:
             return [layers.get(layer) for layer in given]
         except TypeError:
-            raise TypeError(f"layer {self.name!r}: a branch must be a layer or a list of layers, got {branch!r}") from None
+            way_out = "; of a model pass its layers" if hasattr(branch, "layers") else ""
+            raise TypeError(f"layer {self.name!r}: a branch must be a layer or a list of layers, got {branch!r}{way_out}") from None
+
+    @property
+    def _way_out(self) -> str:
+        """What to do where outputs don't go together."""
+        return self.merge.way_out
 
     def make_parameters(self, features: tuple[int, ...]) -> None:
         for branch in self.branches:
@@ -84,7 +92,7 @@ class Parallel(Layer):
         try:
             return (input_shape[0], *self.merge.features(shapes))  # type: ignore[arg-type]
         except ValueError as error:
-            raise ValueError(f"layer {self.name!r}: {error}") from error
+            raise ValueError(f"layer {self.name!r}: {error}; {self._way_out}") from error
 
     def lower(self, program: Program, x: Tensor) -> Tensor:
         if len(self.branches) == 1:
@@ -126,6 +134,10 @@ class Residual(Parallel):
 
     def __init__(self, layers: Any, shortcut: Any = (), **options: Any):
         super().__init__([layers, shortcut], "add", **options)
+
+    @property
+    def _way_out(self) -> str:
+        return "give it a shortcut that changes the shape too, such as Dense(units, use_bias=False)"
 
     layers = property(lambda self: self.branches[0])
     shortcut = property(lambda self: self.branches[1])

@@ -15,7 +15,8 @@ def check_number(name: str, value: Any, low: float = 0.0, high: float = math.inf
     """`value`, if it is a finite number in [low, high], or `above` low."""
     number = isinstance(value, (int, float, np.number)) and not isinstance(value, bool)
     if not number or not low <= value <= high or math.isinf(value) or (above and value == low):
-        bounds = f"above {low:g}" if above else f"of at least {low:g}" if high == math.inf else f"in [{low:g}, {high:g}]"
+        least = f"above {low:g}" if above else f"of at least {low:g}"
+        bounds = least if high == math.inf else f"{least} and at most {high:g}" if above else f"in [{low:g}, {high:g}]"
         raise ValueError(f"{name} must be a number {bounds}, got {value!r}")
     return value
 

@@ -171,8 +171,8 @@ class Quantile(Loss):
     def __init__(self, quantiles: Any = 0.5, reduction: str | None = "sum_over_batch_size", name: str = "quantile"):
         super().__init__(reduction, name)
         for q in np.atleast_1d(np.asarray(quantiles, object)).tolist() or [None]:
-            check_number("quantiles", q, high=1.0, above=True)
-            check_number("1 - quantiles", 1.0 - q, above=True)
+            if isinstance(q, bool) or not isinstance(q, (int, float, np.number)) or not 0 < q < 1:
+                raise ValueError(f"quantiles must be numbers above 0 and below 1, got {q!r}")
         self.quantiles = quantiles
 
     def expand_targets(self, t: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:

@@ -24,9 +24,9 @@ def integer_labels(labels: np.ndarray, m: int, name: str, empty: bool = True, ig
     if labels.ndim == 2 and labels.shape[1] == 1:
         labels = labels[:, 0]
     if labels.ndim != 1:
-        raise ValueError(
-            f"{name} needs integer labels of shape (n,), got shape {labels.shape}; for one-hot targets use {name.removeprefix('sparse_')}"
-        )
+        dense = name.removeprefix("sparse_")
+        way_out = "np.argmax(y, axis=1) makes them of one-hot targets" if dense == name else f"for one-hot targets use {dense}"
+        raise ValueError(f"{name} needs integer labels of shape (n,), got shape {labels.shape}; {way_out}")
     if not empty:
         _not_empty(labels, name)
     with np.errstate(invalid="ignore"):
@@ -44,7 +44,8 @@ def dense_targets(t: np.ndarray, m: int, outputs: int, dtype: object, name: str)
         t = t[:, None]
     if t.ndim != 2 or t.shape[1] != m:
         labels = name.startswith("categorical") and t.size == len(np.atleast_1d(t))
-        hint = "; for integer labels use sparse_categorical_crossentropy or utils.to_categorical" if labels else ""
+        sparse = "sparse_categorical_crossentropy or " if name == "categorical_crossentropy" else ""
+        hint = f"; for integer labels use {sparse}utils.to_categorical" if labels else ""
         raise ValueError(f"{name}: the model gives {outputs} outputs, so targets must have shape (n, {m}), got {t.shape}{hint}")
     _not_empty(t, name)
     with np.errstate(over="ignore"):

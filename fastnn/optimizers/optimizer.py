@@ -122,6 +122,10 @@ class Optimizer(Stepping, Configurable):
             return schedules.get(value)
         if callable(value):
             raise TypeError(f"learning_rate must be a number or a LearningRateSchedule, got {value!r}; subclass LearningRateSchedule")
+        if isinstance(value, (str, Optimizer)):
+            raise ValueError(
+                f"learning_rate must be a finite number >= 0 or a schedule such as schedules.CosineDecay(0.01, 1000), got {value!r}"
+            )
         return check_number("learning_rate", value)
 
     @property
