@@ -550,3 +550,12 @@ def drawn(loss):
     """Predictions and targets that suit the loss."""
     arguments = samples.arguments(loss.op, {"n": 5, "k": 4, "m": 3, "s": 6}, "float64", np.random.default_rng(3))
     return arguments[0], arguments[1]
+
+
+@pytest.mark.parametrize("dtype", [int, np.uint8, bool])
+def test_whole_numbers_have_no_slope(dtype):
+    x = np.array([1.5, 2.5])
+    f = lambda x: (x.astype(dtype) * x).sum()  # noqa: E731
+    np.testing.assert_array_equal(grad(f)(x), x.astype(dtype))
+    assert jvp(f, [x], [np.array([1.0, 0.0])])[1] == 1
+    assert value_and_grad(lambda x: 1.0 * x.astype(dtype).sum() + 0 * x.sum())(x)[1].tolist() == [0, 0]

@@ -180,6 +180,8 @@ class Traced(np.lib.mixins.NDArrayOperatorsMixin):
         return np.transpose(self, (axes[0] if len(axes) == 1 else axes) or None)
 
     def astype(self, dtype: Any, **options: Any) -> Any:
+        if np.dtype(dtype).kind in "iub":  # steps, whose slope is 0 like that of np.floor
+            return stop_gradient(self).astype(dtype, **options)
         return self.copy() if dtype == self.dtype else functions["astype"](self, dtype)
 
     def copy(self, order: str = "C") -> Any:
