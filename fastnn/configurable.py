@@ -19,6 +19,9 @@ class Configurable:
     def get_config(self) -> dict[str, Any]:
         """The constructor's arguments as a dictionary that JSON can hold."""
         names = inspect.signature(type(self)).parameters
+        if lost := [name for name in names if not hasattr(self, name)]:
+            kind = type(self).__name__
+            raise TypeError(f"{kind}: to be saved, keep the constructor's argument {lost[0]!r} as self.{lost[0]}, or define get_config")
         return {name: serialize(getattr(self, name)) for name in names}
 
     def serialized(self) -> Any:

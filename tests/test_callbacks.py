@@ -6,11 +6,11 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from helpers import run_python
+from helpers import bits, regressor, run_python, samples
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fastnn import callbacks, metrics, progress
+from fastnn import callbacks, metrics, optimizers, progress
 from fastnn.callbacks.callback import HOOKS
 
 
@@ -687,3 +687,11 @@ def test_without_tqdm(monkeypatch):
 def test_bad_arguments(make, kwargs, word):
     with pytest.raises((TypeError, ValueError), match=word):
         make(**kwargs)
+
+
+def test_a_plateau_and_a_schedule_exclude_each_other_from_the_start():
+    model = regressor(optimizers.SGD(optimizers.schedules.Constant(0.1)))
+    before = bits(model)
+    with pytest.raises(TypeError, match="the learning rate follows Constant"):
+        model.fit(samples(), np.zeros(len(samples())), callbacks=[callbacks.ReduceLROnPlateau("loss")], verbose=0)
+    assert bits(model) == before

@@ -657,3 +657,8 @@ def test_memory_that_leads_nowhere_is_given_up():
     for _ in range(20):
         here = o.iterate(evaluate, here) if not o.stopped else here
     np.testing.assert_allclose(x, 0, atol=1e-6)
+
+
+def test_a_function_without_its_gradient_is_refused():
+    with pytest.raises(TypeError, match="value_and_grad"):
+        optimizers.LBFGS().minimize(lambda p: float(np.square(p).sum()), np.ones(2))

@@ -200,3 +200,28 @@ class Shifty(layers.Layer):
 def test_refuses(make, error, word):
     with pytest.raises(error, match=word):
         make()
+
+
+def test_what_a_layer_of_ones_own_forgot_is_told(tmp_path):
+    class WithoutBase(layers.Layer):
+        def __init__(self, factor):
+            self.factor = factor
+
+    class WithoutAttribute(layers.Layer):
+        def __init__(self, factor, **options):
+            super().__init__(**options)
+
+        def call(self, x):
+            return 2 * x
+
+    class Unregistered(layers.Layer):
+        def call(self, x):
+            return 2 * x
+
+    with pytest.raises(TypeError, match=r"WithoutBase\.__init__ must begin with super\(\)\.__init__"):
+        fastnn.Sequential([WithoutBase(2)])
+    with pytest.raises(TypeError, match=r"WithoutAttribute: .* 'factor' as self.factor, or define get_config"):
+        fastnn.Sequential([fastnn.Input((2,)), WithoutAttribute(2)]).save(tmp_path / "m.fnn")
+    fastnn.Sequential([fastnn.Input((2,)), Unregistered()]).save(tmp_path / "m.fnn")
+    with pytest.raises(ValueError, match=r"unknown layer 'Unregistered'.*must be registered before"):
+        fastnn.load_model(tmp_path / "m.fnn")

@@ -58,6 +58,7 @@ class ReduceLROnPlateau(MonitorCallback):
         self.wait = self.cooldown_counter = 0
 
     def on_train_begin(self, logs: Logs = None) -> None:
+        self.model.optimizer.learning_rate = float(self.model.optimizer.learning_rate)  # refused at once where a schedule is in charge
         self.start()
         self.wait = self.cooldown_counter = 0
 

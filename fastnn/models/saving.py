@@ -83,7 +83,10 @@ def load_model(filepath: Any) -> Sequential:
         _check_test_case(model, arrays)
     except Exception as error:  # whatever a description that isn't one makes its reader raise
         reason = f"missing {error}" if isinstance(error, KeyError) else str(error)
-        raise ValueError(f"can't load {str(path)!r}: {reason}") from error
+        own = (
+            "; what is your own must be registered before, as by @fastnn.layers.layers.register()" if reason.startswith("unknown ") else ""
+        )
+        raise ValueError(f"can't load {str(path)!r}: {reason}{own}") from error
     return model
 
 

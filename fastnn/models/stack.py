@@ -64,6 +64,8 @@ class Stack:
     def _append(self, layer: Layer) -> None:
         if not isinstance(layer, Layer):
             raise TypeError(f"model {self.name!r}: expected a layer such as Dense(10), got {layer!r}")
+        if not hasattr(layer, "name"):
+            raise TypeError(f"model {self.name!r}: {type(layer).__name__}.__init__ must begin with super().__init__(**options)")
         if any(layer.name == other.name for other in self._layers):
             raise ValueError(f"model {self.name!r} already has a layer named {layer.name!r}; names must differ")
         known = {id(inner) for inner in every_layer(self._layers)}

@@ -73,7 +73,10 @@ class Function:
     def __call__(self) -> Evaluation:
         self.calls += 1
         x = self.arena.parameters[0]
-        value, gradient = self.f(x.numpy())
+        found = self.f(x.numpy())
+        if not isinstance(found, tuple) or len(found) != 2:
+            raise TypeError(f"the function must return (value, gradient), as fastnn.autodiff.value_and_grad(f) does, got {found!r}")
+        value, gradient = found
         if np.shape(gradient) != x.shape or np.ndim(value):
             raise ValueError(
                 f"the function must return a number and a gradient of shape {x.shape}, "

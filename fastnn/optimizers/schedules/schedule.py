@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from fastnn.arrays import positive_integer
 from fastnn.configurable import Catalogue, Configurable
 
 if TYPE_CHECKING:
@@ -84,6 +85,7 @@ class LearningRateSchedule(Configurable):
         ImportError
             When matplotlib, of the extra ``plot``, isn't installed.
         """
+        steps = positive_integer("steps", steps)
         if ax is None:
             ax = _new_axes()
         ax.plot(self.rates(steps), label=type(self).__name__)
