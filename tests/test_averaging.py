@@ -188,6 +188,15 @@ def test_batch_normalization_needs_samples():
         model.fit(X, LABELS, verbose=0, callbacks=[callbacks.StochasticWeightAveraging(0, x=X[:, :2])])
 
 
+def test_the_moments_of_a_frozen_normalization_stay():
+    model = normalized()
+    norm = model.get_layer("norm")
+    norm.trainable = False
+    before = norm.get_weights()
+    model.fit(X, LABELS, verbose=0, callbacks=[callbacks.StochasticWeightAveraging(0)])
+    assert all(np.array_equal(a, b) for a, b in zip(before, norm.get_weights(), strict=True))
+
+
 @pytest.mark.parametrize(
     "options", [{"start_from_epoch": -1}, {"start_from_epoch": 0, "freq": 0}, {"start_from_epoch": 0, "batch_size": 0}]
 )

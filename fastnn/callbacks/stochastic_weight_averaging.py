@@ -70,7 +70,8 @@ class StochasticWeightAveraging(Callback):
 
     @property
     def _normalizations(self) -> list[BatchNormalization]:
-        return [layer for layer in every_layer(self.model.layers) if isinstance(layer, BatchNormalization)]
+        """Those whose moments move in training."""
+        return [layer for layer in every_layer(self.model.layers) if isinstance(layer, BatchNormalization) and layer.trainable]
 
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
         since = epoch - self.start_from_epoch
