@@ -535,13 +535,14 @@ def test_infinite_logits():
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize("m", [1, 2, 3, 15, 16, 40])
+@pytest.mark.parametrize("m", [1, 2, 3, 15, 16, 40, 64, 191, 192, 300])
 def test_the_largest_output_is_numpy_s_argmax(m, dtype, each_backend):
     """Of equals the first, and the first NaN before all numbers."""
     rng = np.random.default_rng(m)
     y, t = (rng.integers(0, 4, (400, m)).astype(dtype) for _ in range(2))
     for a in (y, t):
-        a[100:][rng.random((300, m)) < 0.1] = np.nan
+        a[100:300][rng.random((200, m)) < 2 / m] = np.nan
+        a[200:][rng.random((200, m)) < 1 / m] = np.inf
         a[300:][rng.random((100, m)) < 0.5] = -np.inf
     value = np.zeros(400)
     registry["categorical_accuracy"](y, t, value)
