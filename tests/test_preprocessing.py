@@ -257,12 +257,13 @@ def test_arrays_with_other_numbers_are_refused_before_anything_changes(stack):
     model.fit(x, y, epochs=1, verbose=0)
     before = model.get_weights()
     x[5, 2] = 4
-    for call in (lambda: model.fit(x, y, verbose=0), lambda: model.evaluate(x, y, verbose=0)):
+    calls = lambda: model.fit(x, y, verbose=0), lambda: model.evaluate(x, y, verbose=0), lambda: model.predict(x), lambda: model(x)
+    for call in calls:
         with pytest.raises(ValueError, match=r"layer 'codes' takes whole numbers from 0 to 3, got 4.0 at row 5"):
             call()
     for a, b in zip(before, model.get_weights(), strict=True):
         np.testing.assert_array_equal(a, b)
-    assert np.isnan(model.predict(x)[5]).all()
+    assert np.isnan(model.freeze()(x)[5]).all()  # which only computes
 
 
 def test_a_table_of_numbers_and_categories_learns():

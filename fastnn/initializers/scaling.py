@@ -96,28 +96,28 @@ class FixedScaling(VarianceScaling):
         super().__init__(*self.fixed, seed)
 
 
-@initializers.register()
+@initializers.register("xavier_uniform")
 class GlorotUniform(FixedScaling):
     """Uniform with variance ``2 / (fan_in + fan_out)`` (Glorot & Bengio 2010, eq. 16)."""
 
     fixed = (1.0, "fan_avg", "uniform")
 
 
-@initializers.register()
+@initializers.register("xavier_normal")
 class GlorotNormal(FixedScaling):
     """Truncated normal with variance ``2 / (fan_in + fan_out)`` (Glorot & Bengio 2010, eq. 12)."""
 
     fixed = (1.0, "fan_avg", "truncated_normal")
 
 
-@initializers.register()
+@initializers.register("kaiming_uniform")
 class HeUniform(FixedScaling):
     """Uniform with variance ``2 / fan_in`` (He et al. 2015, eq. 10)."""
 
     fixed = (2.0, "fan_in", "uniform")
 
 
-@initializers.register()
+@initializers.register("kaiming_normal")
 class HeNormal(FixedScaling):
     """Truncated normal with variance ``2 / fan_in`` (He et al. 2015, eq. 10)."""
 

@@ -56,6 +56,7 @@ class CodeLayer(Layer):
 
     size_name: str
     size: int
+    checks_values = True
 
     def check_samples(self, x: np.ndarray) -> None:
         known = _known(x, self.size)
@@ -100,7 +101,7 @@ class CategoryEncoding(CodeLayer):
     Raises
     ------
     ValueError
-        For other arguments, and for samples with another number than a code. Within a running model such a number becomes NaN.
+        For other arguments, and for samples with another number than a code. In a model that was frozen such a number becomes NaN.
     """
 
     size_name = "num_tokens"
@@ -155,7 +156,7 @@ class Embedding(CodeLayer):
     Raises
     ------
     ValueError
-        For other arguments, and for samples with another number than a code. Within a running model such a number becomes NaN.
+        For other arguments, and for samples with another number than a code. In a model that was frozen such a number becomes NaN.
 
     Examples
     --------

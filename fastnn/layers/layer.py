@@ -190,6 +190,9 @@ class Layer(Configurable):
             return lower_call(self, program, x)
         raise NotImplementedError(f"{type(self).__name__} must define call(x), or lower(program, x)")
 
+    checks_values: bool = False
+    """Whether :meth:`check_samples` looks at each number, so that it is worth calling before predictions too."""
+
     def check_samples(self, x: np.ndarray) -> np.ndarray | None:
         """Refuse samples that the layer can't take when it comes first in a model, category codes out of range for instance.
 

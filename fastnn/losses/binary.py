@@ -61,7 +61,7 @@ def binary_crossentropy_from_logits(
     dy[:] = (1.0 / y.shape[1]) * w[:, None] * slope
 
 
-@losses.register("bce", "BCE")
+@losses.register("bce", "BCE", "log_loss")
 class BinaryCrossentropy(Loss):
     """Crossentropy of independent yes-or-no outputs, :func:`binary_crossentropy`.
 

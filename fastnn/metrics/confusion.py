@@ -160,7 +160,7 @@ class BalancedAccuracy(ConfusionMatrix):
         return float(ratio(score - chance, 1 - chance)) if self.adjusted else score
 
 
-@metrics.register("mcc", "MCC")
+@metrics.register("mcc", "MCC", "matthews")
 class MatthewsCorrelation(ConfusionMatrix):
     """The correlation between true and predicted classes, from -1 to 1; 0 where either never varies.
 

@@ -34,7 +34,7 @@ def accumulate_hits(p: np.ndarray, t: np.ndarray, w: np.ndarray, hits: np.ndarra
     hits += w @ (p * t), w @ p, w @ t
 
 
-@metrics.register("fbeta_score")
+@metrics.register("fbeta_score", "fbeta")
 class FBetaScore(OpMetric):
     """``(1 + beta^2) precision recall / (beta^2 precision + recall)``, of each output or averaged.
 
@@ -100,7 +100,7 @@ class FBetaScore(OpMetric):
         return float(ratio(true @ scores, true.sum())) if self.average == "weighted" else float(scores.mean() if scores.size else 0.0)
 
 
-@metrics.register()
+@metrics.register("f1")
 class F1Score(FBetaScore):
     """The harmonic mean of precision and recall: :class:`FBetaScore` with beta 1.
 

@@ -14,7 +14,8 @@ import numpy as np
 from fastnn import backend
 from fastnn.arrays import as_samples, positive_integer
 from fastnn.callbacks import CallbackList
-from fastnn.layers.layer import Layer
+from fastnn.layers.layer import Layer, check_samples
+from fastnn.layers.nested import every_layer
 from fastnn.models.lowering import Lowered
 from fastnn.models.predictor import frozen, predictor
 from fastnn.models.stack import Stack
@@ -106,7 +107,7 @@ class Runner(Stack):
         """What computes outputs, bound to the parameters where they are now."""
         moves, predict = self._predictors.get((batch_size, backend.current()), (-1, None))
         if predict is None or moves != Parameter.moves:
-            predict = self._bound(self.layers, batch_size)
+            predict = self._checked(self._bound(self.layers, batch_size))
             if len(self._predictors) >= KEPT_PROGRAMS:
                 self._predictors.clear()
             self._predictors[batch_size, backend.current()] = Parameter.moves, predict
@@ -152,6 +153,19 @@ class Runner(Stack):
         features = self._require_built()
         convert = functools.partial(as_samples, features=features, dtype=self.dtype)
         return predictor(layers, features, self.dtype, convert, batch_size)
+
+    def _checked(self, predict: Any) -> Any:
+        """`predict`, after the samples' values were checked, where a layer can't take all numbers."""
+        layers, features, dtype = self.layers, self._require_built(), self.dtype
+        if not any(layer.checks_values for layer in every_layer(layers)):
+            return predict
+
+        def checked(x: Any) -> np.ndarray:
+            samples = as_samples(x, features, dtype)
+            check_samples(layers, samples)
+            return predict(samples)
+
+        return checked
 
     def _samples(self, x: Any) -> np.ndarray:
         """Bring x into the model's dtype and shape, building the model from it when that has not happened."""
