@@ -41,7 +41,7 @@ cdef void dense_backward_kernel(const Array* a, const double* s, real* room) noe
     """dw (k, m) = x.T @ dz (n, m)"""
     if a[1].shape[1] == 1 and (a[2].stride[0] == 1 or a[2].shape[0] == 1):
         weighted_sum(a[0].shape[0], a[0].shape[1], <const real*>a[0].data, a[0].stride[0], a[0].stride[1],
-                     <const real*>a[1].data, a[1].stride[0], <real*>a[2].data)
+                     <const real*>a[1].data, a[1].stride[0], <real*>a[2].data, room)
         return
     gemm(a[2].shape[0], a[2].shape[1], a[0].shape[0], <const real*>a[0].data, a[0].stride[1], a[0].stride[0],
          <const real*>a[1].data, a[1].stride[0], a[1].stride[1], <real*>a[2].data, a[2].stride[0], <const real*>NULL, room)
@@ -52,6 +52,7 @@ declare(kernels, "dense_backward_kernel", dense_backward_kernel[float], dense_ba
 cdef void dense_backward_bias(const Array* a, const double* s, real* room) noexcept nogil:
     """db (m) = ones (n) @ dz (n, m)"""
     cdef real one = 1
-    weighted_sum(a[0].shape[0], a[0].shape[1], <const real*>a[0].data, a[0].stride[0], a[0].stride[1], &one, 0, <real*>a[1].data)
+    weighted_sum(a[0].shape[0], a[0].shape[1], <const real*>a[0].data, a[0].stride[0], a[0].stride[1], &one, 0, <real*>a[1].data,
+                 room)
 
 declare(kernels, "dense_backward_bias", dense_backward_bias[float], dense_backward_bias[double], ANY)

@@ -12,6 +12,8 @@ cdef enum:
     CHAINS = 4     # sums that a column is computed as, so that one addition needn't wait for the last
     LANES = 16     # of the widest vector, in float32
     WIDE = 4096    # columns at a time
+    FAR = 1 << 20  # bytes of a matrix beyond the second-level cache: read row by row, as no processor fetches ahead down a column
+    PIECE = 4096   # bytes of a row at a time: the sums stay in the first-level cache
 
 
 cdef inline void short_dots(
@@ -126,14 +128,37 @@ cdef inline void weighted_column(Py_ssize_t n, const real* x, const real* w, Py_
     c[0] = (sums[0] + sums[1]) + (sums[2] + sums[3])
 
 
+cdef inline void weighted_rows(
+    Py_ssize_t n, Py_ssize_t m, const real* x, Py_ssize_t x_row, const real* w, Py_ssize_t w_row, real* c, real* room
+) noexcept nogil:
+    """c (m) = w (n) @ x (n, m), row by row, with the sums in `room`."""
+    cdef real* sums
+    cdef const real* row
+    cdef real factor
+    cdef Py_ssize_t i, j
+    for j in range(CHAINS * m):
+        room[j] = 0
+    for i in range(n):
+        sums, row, factor = room + i % CHAINS * m, x + i * x_row, w[i * w_row]
+        for j in range(m):
+            sums[j] += factor * row[j]
+    for j in range(m):
+        c[j] = (room[j] + room[m + j]) + (room[2 * m + j] + room[3 * m + j])
+
+
 cdef inline void weighted_sum(
-    Py_ssize_t n, Py_ssize_t m, const real* x, Py_ssize_t x_row, Py_ssize_t x_col, const real* w, Py_ssize_t w_row, real* c
+    Py_ssize_t n, Py_ssize_t m, const real* x, Py_ssize_t x_row, Py_ssize_t x_col, const real* w, Py_ssize_t w_row, real* c, real* room
 ) noexcept nogil:
     """c (m) = w (n) @ x (n, m)."""
-    cdef Py_ssize_t lanes = BYTES // 2 // sizeof(real), j = 0
+    cdef Py_ssize_t lanes = BYTES // 2 // sizeof(real), j = 0, width
+    cdef bint far = x_col == 1 and n * m * <Py_ssize_t>sizeof(real) > FAR
     if m == 1 and x_row == 1:
         weighted_column(n, x, w, w_row, c)
         return
+    while far and m - j >= 4 * lanes:
+        width = min(m - j, PIECE // <Py_ssize_t>sizeof(real))
+        weighted_rows(n, width, x + j, x_row, w, w_row, c + j, room)
+        j += width
     while m - j >= 4 * lanes:
         weighted_columns(4, n, 4 * lanes, x + j * x_col, x_row, x_col, w, w_row, c + j)
         j += 4 * lanes

@@ -85,7 +85,7 @@ def test_strides_change_no_bit(name, shape):
 @compiled_only
 @pytest.mark.parametrize("cut", [1, 2, 5, 36, 100, 512])
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize("shape", [(530, 800, 520), (101, 777, 10), (101, 102, 1)], ids=lambda s: "x".join(map(str, s)))
+@pytest.mark.parametrize("shape", [(530, 800, 520), (101, 777, 10), (101, 102, 1), (530, 801, 1)], ids=lambda s: "x".join(map(str, s)))
 @pytest.mark.parametrize("name", NAMES)
 def test_parts_computed_apart_have_the_same_bits(name, shape, dtype, cut):
     op = registry[name]
