@@ -1,9 +1,10 @@
 """Which class a row of outputs says: where its largest stands.
 
 A row is read for its largest and again for where that stands; a wide one only once, in blocks of four times LANES, where each lane keeps
-the largest that it has met and the first block where it met it: the first of the blocks that hold the row's largest is then searched. The work
-depends on a row's length alone, so no branch is mispredicted. The last vector or block overlaps the one before: nothing is left over. NaN,
-which comparisons pass over, shows in a sum. Lanes hold negatives where the highest is sought, as :func:`lowest_lane` compiles to few moves.
+the largest that it has met and the first block where it met it: the first of the blocks that hold the row's largest is then searched. The
+work depends on a row's length alone, so no branch is mispredicted. The last vector or block overlaps the one before: nothing is left over.
+NaN, which comparisons pass over, shows in a sum. Lanes hold negatives where the highest is sought, as :func:`lowest_lane` compiles to few
+moves.
 """
 
 from libc.math cimport INFINITY
