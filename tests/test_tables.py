@@ -4,6 +4,7 @@ import csv
 import gzip
 import io
 import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -277,7 +278,7 @@ def test_missing_columns_are_named():
 
 
 def test_titanic():
-    path = Path(__file__).parents[2] / "shared" / "data" / "titanic" / "titanic.csv"
+    path = Path(os.environ.get("FASTNN_DATA") or Path(__file__).parents[2] / "shared" / "data") / "titanic" / "titanic.csv"
     if not path.exists():
         pytest.skip(f"no {path}")
     data = read_table(path)
