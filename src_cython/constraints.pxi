@@ -6,8 +6,6 @@ from kernel cimport ROWS, Array, declare
 from real cimport real
 from rows cimport row_sum_of_squares
 
-kernels = {}
-
 cdef enum:
     COLUMNS = 256  # at a time: their sums stay in the first-level cache
 

@@ -6,8 +6,6 @@ from real cimport real
 from rows cimport row_sum
 from vmath cimport vexp
 
-kernels = {}
-
 cdef enum:
     COLUMNS = 512  # at a time: their sums stay in the first-level cache
 

@@ -6,8 +6,6 @@ from libc.stdint cimport int64_t
 from kernel cimport ROWS, Array, declare
 from real cimport real
 
-kernels = {}
-
 
 cdef void rescale(const Array* a, const double* s, real* room) noexcept nogil:
     cdef const real* center = <const real*>a[1].data

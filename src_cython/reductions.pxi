@@ -5,8 +5,6 @@ from kernel cimport Array, declare
 from real cimport real
 from rows cimport row_sum
 
-kernels = {}
-
 
 cdef void count_labels(const Array* a, const double* s, real* room) noexcept nogil:
     cdef const int64_t* labels = <const int64_t*>a[0].data

@@ -4,8 +4,6 @@ from columns cimport column_sums, single_sum
 from kernel cimport ROWS, Array, declare
 from real cimport real
 
-kernels = {}
-
 
 cdef void prelu(const Array* a, const double* s, real* room) noexcept nogil:
     cdef const real* z = <const real*>a[0].data

@@ -11,8 +11,6 @@ from rows cimport row_sum_of_squares
 from update cimport corrected, root
 from vmath cimport vabs, vmax, vmin
 
-kernels = {}
-
 
 cdef void clip_by_value(const Array* a, const double* s, real* room) noexcept nogil:
     cdef real* g = <real*>a[0].data

@@ -5,8 +5,6 @@ from libc.string cimport memcpy
 from kernel cimport Array, declare
 from real cimport real
 
-kernels = {}
-
 
 cdef void accumulate_gradient(const Array* a, const double* s, real* room) noexcept nogil:
     cdef const real* g = <const real*>a[0].data

@@ -6,8 +6,6 @@ from kernel cimport Array, declare
 from real cimport real
 from rows cimport row_sum_of_squares
 
-kernels = {}
-
 
 cdef inline void combine(real* x, real of_x, const real* y, real of_y, Py_ssize_t n) noexcept nogil:
     """X = of_x * x + of_y * y."""

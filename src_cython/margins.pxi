@@ -8,8 +8,6 @@ from real cimport real
 from rows cimport row_max, row_sum
 from vmath cimport vmax
 
-kernels = {}
-
 
 cdef void categorical_hinge(const Array* a, const double* s, real* room) noexcept nogil:
     cdef const real* y = <const real*>a[0].data

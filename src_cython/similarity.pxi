@@ -6,8 +6,6 @@ from loss cimport row_product, sum_of
 from real cimport real
 from vmath cimport vabs, vlog, vmax, vmin
 
-kernels = {}
-
 
 cdef void cosine_similarity(const Array* a, const double* s, real* room) noexcept nogil:
     cdef const real* y = <const real*>a[0].data

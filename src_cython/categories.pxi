@@ -5,8 +5,6 @@ from libc.math cimport NAN
 from kernel cimport ROWS, Array, declare
 from real cimport real
 
-kernels = {}
-
 
 cdef inline Py_ssize_t code(real x, Py_ssize_t m) noexcept nogil:
     """The code that x is, or -1 where it is no whole number in [0, m)."""

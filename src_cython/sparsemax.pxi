@@ -5,8 +5,6 @@ from real cimport real
 from rows cimport LANES, folded, row_max
 from vmath cimport vmax
 
-kernels = {}
-
 
 cdef inline double above(const real* x, const real* support, double shift, double bound, Py_ssize_t m, double* count) noexcept nogil:
     """The sum of x - shift where support - shift > bound, and how many these are; NaN counts."""

@@ -5,8 +5,6 @@ from loss cimport row_product
 from real cimport real
 from rows cimport row_sum
 
-kernels = {}
-
 
 cdef inline double overlap(
     const real* y, const real* t, real* dy, Py_ssize_t count, double w, double alpha, double beta, double epsilon

@@ -7,8 +7,6 @@ from inline cimport inline_void
 from kernel cimport ROWS, Array, declare
 from real cimport real
 
-kernels = {}
-
 # Every matrix may be columns of a wider one. Rows that follow one another without a gap are one long row.
 
 

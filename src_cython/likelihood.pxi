@@ -6,8 +6,6 @@ from real cimport real
 from rows cimport row_sum
 from vmath cimport vexp, vlog, vmax
 
-kernels = {}
-
 # The rows of a tile are taken apart into means and spreads, so that the costly functions run flat. A term function turns these, and
 # targets, into terms and slopes: `mean` into the slope by the mean, `spread` into that by the spread, `term` from target into term.
 

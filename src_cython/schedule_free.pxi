@@ -5,8 +5,6 @@ from kernel cimport Array, declare
 from real cimport real
 from update cimport root
 
-kernels = {}
-
 
 cdef void weigh_step(const Array* a, const double* s, real* room) noexcept nogil:
     cdef double* total = <double*>a[0].data

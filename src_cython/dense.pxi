@@ -5,8 +5,6 @@ from gemm cimport BYTES, dots, gemm
 from narrow cimport outer, short_dots, weighted_sum
 from real cimport real
 
-kernels = {}
-
 cdef void dense(const Array* a, const double* s, real* room) noexcept nogil:
     """z (n, m) = x (n, k) @ w (k, m) + b (m)"""
     if a[3].shape[1] == 1 and a[0].shape[1] < BYTES // 2 // <Py_ssize_t>sizeof(real):

@@ -8,8 +8,6 @@ from real cimport real
 from rows cimport LANES, row_sum_of_squares
 from vmath cimport vabs
 
-kernels = {}
-
 
 cdef inline real sign(real x) noexcept nogil:
     """-1, 0 or 1; NaN stays NaN."""

@@ -4,8 +4,6 @@ from columns cimport column_sums
 from kernel cimport ROWS, Array, declare
 from real cimport real
 
-kernels = {}
-
 
 cdef void mix(const Array* a, const double* s, real* room) noexcept nogil:
     cdef const real* x = <const real*>a[0].data

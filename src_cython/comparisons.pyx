@@ -1,0 +1,9 @@
+"""Losses of small families."""
+
+kernels = {}
+
+include "likelihood.pxi"
+include "margins.pxi"
+include "overlap.pxi"
+include "reductions.pxi"
+include "similarity.pxi"
