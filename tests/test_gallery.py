@@ -10,6 +10,7 @@ import pytest
 
 pytest.importorskip("matplotlib")
 COURSE = Path(__file__).parents[1] / "examples" / "course"
+PAGES = COURSE.parents[1] / "docs" / "gallery"
 SCRIPTS = sorted(path.stem for path in COURSE.glob("s[0-9]*.py"))
 MNIST = Path(os.environ.get("FASTNN_DATA") or COURSE.parents[2] / "shared" / "data") / "mnist"
 
@@ -52,8 +53,10 @@ def test_a_script_runs_and_draws(name, script):
 def test_a_script_says_what_it_shows_and_has_its_figure(name):
     first = (COURSE / f"{name}.py").read_text(encoding="utf-8").partition("\n")[0]
     assert first.startswith('"""') and len(first) > 40
-    assert (COURSE.parents[1] / "docs" / "gallery" / f"{name}.png").is_file()
-    assert f"{name}.png" in (COURSE.parents[1] / "docs" / "gallery" / "README.md").read_text(encoding="utf-8")
+    assert f"{name}.png" in (PAGES / "README.md").read_text(encoding="utf-8")
+    if not list(PAGES.glob("*.png")):
+        pytest.skip("the figures are not part of the source distribution")
+    assert (PAGES / f"{name}.png").is_file()
 
 
 @pytest.mark.parametrize("activation", ["tanh", "relu"])
