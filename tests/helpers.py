@@ -17,6 +17,9 @@ from fastnn.optimizers import schedules
 BACKENDS = ["numpy", *(["compiled"] if any(op.compiled for op in registry.values()) else [])]
 compiled_only = pytest.mark.skipif("compiled" not in BACKENDS, reason="the compiled kernels are not built")
 
+diverging = pytest.mark.filterwarnings("ignore:.*the loss isn't finite:RuntimeWarning")
+"""For tests whose loss is meant to be NaN or infinite at the end: `fit` warns of it."""
+
 SAMPLES, FEATURES, CLASSES = 23, 4, 3
 
 

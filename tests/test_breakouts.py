@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from helpers import BACKENDS, CLASSES, SAMPLES, bits, classifier, labels, model_of, one_hot, regressor, samples
+from helpers import BACKENDS, CLASSES, SAMPLES, bits, classifier, diverging, labels, model_of, one_hot, regressor, samples
 from metric_cases import make as make_metric
 from metric_cases import taking
 
@@ -921,6 +921,7 @@ def poisoned(value, at=2, where="x"):
         yield x, y
 
 
+@diverging
 @pytest.mark.parametrize("where", ["x", "y"])
 @pytest.mark.parametrize("value", [np.nan, np.inf])
 def test_nan_in_a_generators_batch_shows_in_the_epochs_loss(value, where):
@@ -942,6 +943,7 @@ def test_nan_in_an_evaluations_batch():
     assert not np.isfinite(classifier(loss="categorical_crossentropy").evaluate(poisoned(np.nan), verbose=0))
 
 
+@diverging
 @pytest.mark.parametrize("where", ["first", "later"])
 @pytest.mark.parametrize("metric", taking(np.array([[0.0], [1.0]]), np.array([[0.2], [0.7]])))
 def test_no_metric_stumbles_over_nan(metric, where):
@@ -953,6 +955,7 @@ def test_no_metric_stumbles_over_nan(metric, where):
     assert np.isnan(history["loss"][0]) and len(history) == 2
 
 
+@diverging
 @pytest.mark.parametrize("watched", [False, True])
 @pytest.mark.parametrize("optimizer", [optimizers.SGD(1e30), ByHand(1e30), PythonMomentum(1e30)], ids=lambda o: type(o).__name__)
 def test_numbers_that_overflow_in_training(optimizer, watched, capsys):

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from helpers import BACKENDS, bits, classifier, labels, model_of, one_hot, regressor, samples
+from helpers import BACKENDS, bits, classifier, diverging, labels, model_of, one_hot, regressor, samples
 
 import fastnn
 from fastnn import layers, losses
@@ -199,6 +199,7 @@ def test_what_is_no_function_is_refused():
         FunctionLoss(squared, reduction="average")
 
 
+@diverging
 def test_non_finite_losses_show_and_warn_of_nothing():
     model = model_of(lambda: layers.Dense(1), optimizer="sgd", loss=lambda t, y: np.log(y - y)[:, 0])
     assert not np.isfinite(model.fit(X, Y, epochs=1, verbose=0).history["loss"][0])

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from helpers import BACKENDS, assert_same_weights, bits, classifier, compiled_only, labels, model_of, regressor, samples
+from helpers import BACKENDS, assert_same_weights, bits, classifier, compiled_only, diverging, labels, model_of, regressor, samples
 
 import fastnn
 from fastnn import callbacks, layers, losses, optimizers, regularizers
@@ -568,6 +568,7 @@ def test_early_stopping_and_checkpoints(member, tmp_path):
     assert model.evaluate(X[28:], Y[28:], verbose=0) == pytest.approx(min(history), rel=1e-12)
 
 
+@diverging
 @each_backend
 @every_class
 def test_a_loss_that_is_no_number_ends_the_training(backend, member):

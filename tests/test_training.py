@@ -763,3 +763,16 @@ def test_predicting_keeps_no_model_alive():
         assert gone() is None
     finally:
         gc.enable()
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_a_training_that_diverges_says_so_once(backend):
+    with fastnn.backend.use(backend):
+        model = regressor(fastnn.optimizers.SGD(1e6))
+        with pytest.warns(RuntimeWarning, match="the loss isn't finite from epoch .* on; lower the learning rate") as told:
+            history = model.fit(samples(), samples(23, 1), epochs=40, verbose=0).history
+        assert len(told) == 1
+        first = int(np.argmin(np.isfinite(history["loss"]))) + 1
+        assert f"from epoch {first} on" in str(told[0].message)
+        watched = regressor(fastnn.optimizers.SGD(1e6))
+        watched.fit(samples(), samples(23, 1), epochs=40, verbose=0, callbacks=[fastnn.callbacks.TerminateOnNaN()])

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import math
+import warnings
 from collections.abc import Collection, Iterable
 from typing import Any
 
@@ -199,6 +201,11 @@ class Trainer(Looper):
         ValueError, TypeError
             For data, weights or numbers that don't fit; the model is unchanged then, unless it is a later batch of an iterable, which the
             message numbers: what was learned from those before stays.
+
+        Warns
+        -----
+        RuntimeWarning
+            When the loss has become NaN or infinite, unless a callback stops at that.
         """
         size, steps = _optional_count("batch_size", batch_size), _optional_count("steps_per_epoch", steps_per_epoch)
         validation_steps = _optional_count("validation_steps", validation_steps)
@@ -229,7 +236,21 @@ class Trainer(Looper):
         shown = 1 if self.optimizer.full_batch else feed.steps
         hooks = CallbackList(callbacks, True, verbose != 0, self, verbose=verbose, epochs=epochs, steps=shown, validation_freq=when)
         self._start_training(feed.first)
-        return self._run_epochs(feed, Validation(held_out, when), range(initial_epoch, epochs), bool(shuffle), hooks)
+        history = self._run_epochs(feed, Validation(held_out, when), range(initial_epoch, epochs), bool(shuffle), hooks)
+        if not hooks.stops_at_nan:
+            self._warn_of_divergence(history)
+        return history
+
+    def _warn_of_divergence(self, history: History) -> None:
+        """Say so where the loss is no number any more; a callback that looks for it has said it already."""
+        broken = [epoch for epoch, loss in zip(history.epoch, history.history.get("loss", ()), strict=False) if not math.isfinite(loss)]
+        if broken:
+            warnings.warn(
+                f"model {self.name!r}: the loss isn't finite from epoch {broken[0] + 1} on; lower the learning rate, clip gradients "
+                "(clipnorm=1.0), or stop at that batch by callbacks.TerminateOnNaN()",
+                RuntimeWarning,
+                stacklevel=3,
+            )
 
     def _held_out(self, given: Any, size: int | None, steps: int | None) -> Feed:
         """What to validate on."""
