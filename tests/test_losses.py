@@ -184,7 +184,7 @@ def test_values_follow_the_definition(op, dtype, rtol, each_backend):
             continue  # a probability of 1, which only the form on probabilities clips
         arguments = sample(op, n, m, dtype, label_smoothing=0.1, full=1.0, delta=0.7, beta=0.6, alpha=0.3, p=2.0, margin=0.8)
         value, _ = run(op, arguments)
-        np.testing.assert_allclose(value, defined(op, arguments), rtol=rtol, atol=1e-6 if dtype == "float32" else 1e-14)
+        np.testing.assert_allclose(value, defined(op, arguments), rtol=rtol, atol=1e-7 if dtype == "float32" else 1e-14)
 
 
 # ----------------------------------------------------------------------------------- gradients by differences
@@ -221,7 +221,9 @@ def test_clipped_probabilities_have_the_gradient_of_the_clipped_function(op, eac
     if arguments[1].ndim == 1:
         arguments[1][:] = [0, 0, 1, 2]
     _, dy = run(op, arguments)
-    np.testing.assert_allclose(dy, differences(op, arguments, 1e-10), rtol=1e-4, atol=1e-4)
+    # The divergence is clipped at 1 and not at 1 - 1e-7: only a shorter step, with more rounding, stays on one side.
+    step, relative, absolute = (1e-10, 1e-4, 1e-4) if op.name == "kl_divergence" else (1e-8, 1e-5, 1e-6)
+    np.testing.assert_allclose(dy, differences(op, arguments, step), rtol=relative, atol=absolute)
     clipped = (arguments[0] < CLIP) | (arguments[0] > 1 - CLIP)
     if op.name in ("binary_crossentropy", "kl_divergence"):
         assert not dy[clipped & (arguments[0] < 0.5)].any()
@@ -382,7 +384,7 @@ def test_float32_error_does_not_grow_with_the_row(op):
     arguments = sample(op, 2, 100_000)
     exact = run(op, arguments, op.reference)[0]
     single = [a.astype("float32") if getattr(a, "dtype", None) == np.float64 else a for a in arguments]
-    np.testing.assert_allclose(run(op, single, op.compiled)[0], exact, rtol=3e-6, atol=1e-8)
+    np.testing.assert_allclose(run(op, single, op.compiled)[0], exact, rtol=3e-6)
 
 
 # ------------------------------------------------------------------------------------------- public functions
