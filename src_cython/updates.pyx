@@ -2,7 +2,9 @@
 
 kernels = {}
 
+include "accumulators.pxi"
 include "averaging.pxi"
 include "constraints.pxi"
+include "moments.pxi"
 include "optimizers.pxi"
 include "schedule_free.pxi"

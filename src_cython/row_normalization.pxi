@@ -1,12 +1,11 @@
 """Normalizations of rows, each by sums of its own; see fastnn/layers/row_normalization.py. Every h may be x, every dx dh."""
 
 from libc.math cimport sqrt
+from columns cimport COLUMNS
 
 from kernel cimport ROWS, Array, declare
 from real cimport real
 from rows cimport LANES, folded, row_sum, row_sum_of_squares
-
-kernels = {}
 
 
 cdef inline double row_product(const real* x, const real* y, Py_ssize_t m) noexcept nogil:
@@ -174,9 +173,6 @@ cdef void affine_backward(const Array* a, const double* s, real* room) noexcept 
 
 
 declare(kernels, "affine_backward", affine_backward[float], affine_backward[double], ROWS)
-
-cdef enum:
-    COLUMNS = 256  # at a time: their sums stay in the first-level cache
 
 
 cdef void affine_backward_parameters(const Array* a, const double* s, real* room) noexcept nogil:

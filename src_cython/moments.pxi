@@ -6,8 +6,6 @@ from real cimport real
 from update cimport corrected, root, sign
 from vmath cimport vabs
 
-kernels = {}
-
 
 cdef inline real largest(real x, real y) noexcept nogil:
     """The larger of the two; NaN when either is."""

@@ -6,8 +6,6 @@ from hash cimport mix, splitmix
 from kernel cimport Array, declare
 from real cimport real
 
-kernels = {}
-
 
 cdef inline void sloped(
     const real* z, const real* x, real* y, const int64_t* row, uint64_t key, Py_ssize_t n, Py_ssize_t m, real lower, real width

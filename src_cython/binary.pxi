@@ -5,8 +5,6 @@ from loss cimport clipped, mean_of
 from real cimport real
 from vmath cimport vabs, vexp, vlog, vlog1p, vlog1p_unit, vmax
 
-kernels = {}
-
 
 cdef void binary_terms(
     const real* y, const real* t, const real* c, real* term, real* slope, Py_ssize_t count, const double* scalars
@@ -65,7 +63,7 @@ cdef inline real balance(real s, const double* scalars) noexcept nogil:
     return <real>(<real>1 - scalars[0] * scalars[1]) + s * <real>(scalars[0] * (<real>2 * scalars[1] - <real>1))
 
 
-cdef void focal_terms(
+cdef void binary_focal_terms(
     const real* y, const real* t, const real* c, real* term, real* slope, Py_ssize_t count, const double* scalars
 ) noexcept nogil:
     cdef Py_ssize_t k
@@ -89,7 +87,7 @@ cdef void focal_terms(
 
 
 cdef void binary_focal_crossentropy(const Array* a, const double* s, real* room) noexcept nogil:
-    mean_of[real](focal_terms[real], NULL, a, s, room)
+    mean_of[real](binary_focal_terms[real], NULL, a, s, room)
 
 declare(kernels, "binary_focal_crossentropy", binary_focal_crossentropy[float], binary_focal_crossentropy[double])
 

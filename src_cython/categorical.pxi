@@ -11,8 +11,6 @@ from real cimport real
 from rows cimport LANES, piece, row_sum, rows_before_end, rows_sum
 from vmath cimport vabs, vexp, vlog, vmax
 
-kernels = {}
-
 
 cdef inline void aims(const real* t, const real* c, real* aim, Py_ssize_t count, real keep, real spread) noexcept nogil:
     """The aim of each entry, c being the weight of its class."""

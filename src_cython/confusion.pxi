@@ -9,8 +9,6 @@ from real cimport real
 from rows cimport LANES
 from vmath cimport vabs, vmin
 
-kernels = {}
-
 
 # ---------------------------------------------------------------------------------------------------------
 # Counts between thresholds

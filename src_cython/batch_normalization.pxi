@@ -8,15 +8,12 @@ Kernels work on bands of COLUMNS columns; columns know nothing of each other, so
 """
 
 from libc.math cimport sqrt
-
+from columns cimport COLUMNS
 from kernel cimport ROWS, Array, declare
 from real cimport real
 
-kernels = {}
-
 cdef enum:
-    COLUMNS = 256  # at a time: their sums stay in the first-level cache
-    CHUNK = 64     # rows summed before they are added in double
+    CHUNK = 64  # rows summed before they are added in double
 
 
 cdef inline void in_bands(

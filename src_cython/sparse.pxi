@@ -9,8 +9,6 @@ from real cimport real
 from rows cimport LANES, piece, row_sum, rows_before_end
 from vmath cimport vabs, vlog
 
-kernels = {}
-
 
 cdef inline real weight_of(int64_t label, real w, const real* class_weight, Py_ssize_t m) noexcept nogil:
     """The weight of a sample: its own times its class's, NaN for a label that isn't there."""

@@ -9,8 +9,6 @@ from real cimport real
 from rows cimport LANES, folded, row_sum
 from vmath cimport vmin
 
-kernels = {}
-
 
 ctypedef fused number:
     float

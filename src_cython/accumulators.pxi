@@ -6,8 +6,6 @@ from real cimport real
 from update cimport root, sign
 from vmath cimport vabs, vexp, vlog, vmax, vmin
 
-kernels = {}
-
 
 cdef void adadelta(const Array* a, const double* s, real* room) noexcept nogil:
     cdef real* p = <real*>a[0].data

@@ -1,0 +1,7 @@
+"""Crossentropies, of classes and of yes-or-no outputs."""
+
+kernels = {}
+
+include "binary.pxi"
+include "categorical.pxi"
+include "sparse.pxi"

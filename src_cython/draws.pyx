@@ -1,0 +1,6 @@
+"""Layers that draw random numbers."""
+
+kernels = {}
+
+include "dropout.pxi"
+include "rrelu.pxi"

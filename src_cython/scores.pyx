@@ -1,0 +1,6 @@
+"""What metrics compute of a batch."""
+
+kernels = {}
+
+include "confusion.pxi"
+include "metrics.pxi"
