@@ -103,8 +103,9 @@ def check_finite(x: np.ndarray, who: str = "x") -> None:
         raise ValueError(f"{who} holds {x[tuple(bad[0])]} at {where} (in {len(bad)} places); impute or drop such rows first")
 
 
-def positive_integer(name: str, value: Any, least: int = 1) -> int:
-    """`value` as an int of at least `least`, or a ValueError that names it."""
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
-        raise ValueError(f"{name} must be an integer of at least {least}, got {value!r}")
+def positive_integer(name: str, value: Any, least: int = 1, most: int | None = None) -> int:
+    """`value` as an int of at least `least`, and at most `most`, or a ValueError that names it."""
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least or (most is not None and value > most):
+        bound = "" if most is None else f" and at most {most}"
+        raise ValueError(f"{name} must be an integer of at least {least}{bound}, got {value!r:.100}")
     return int(value)

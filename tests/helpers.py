@@ -144,6 +144,13 @@ def assert_same_weights(a, b):
         np.testing.assert_array_equal(p, q)
 
 
+def assert_equal_models(a, b, x=None):
+    """Of the same layers and bits, which predict the same of `x`: samples() by default."""
+    assert a.get_config() == b.get_config() and bits(a) == bits(b)
+    x = samples() if x is None else x
+    np.testing.assert_array_equal(a.predict(x), b.predict(x))
+
+
 def run_python(code, **environment):
     """Run `code` in a fresh interpreter; its exit status and what it printed."""
     paths = [os.path.dirname(os.path.dirname(fastnn.__file__)), os.environ.get("PYTHONPATH", "")]

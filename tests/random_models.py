@@ -97,7 +97,7 @@ OPTIONS = {
     "Residual": lambda draw, shape, known: {"layers": [*_branch(draw, shape, known), layers.Dense(shape[-1])]},
     "RobustScaling": lambda draw, shape, known: {"invert": draw(booleans)},
 }
-"""By a layer's name, its arguments where it needs some or its defaults would leave something out: of the draw, its input and the activations."""
+"""By a layer's name, the arguments it needs or whose defaults would leave something out."""
 
 
 def _make(draw, name, shape, known):

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-
-import numpy as np
+from typing import Any
 
 from fastnn.callbacks.callback import Callback, Logs, checked_frequency
 
@@ -61,7 +60,7 @@ class BackupAndRestore(Callback):
         self._path = Path(self.backup_dir) / "training.npz"
         self._batches = 0
         self._epoch = 0
-        self._found: dict[str, np.ndarray] | None = None
+        self._found: dict[str, Any] | None = None
 
     def watches_batches(self, mode: str) -> bool:
         return mode == "train" and self.save_freq != "epoch"
@@ -77,7 +76,7 @@ class BackupAndRestore(Callback):
             _, batch = self._restore(arrays)
             self._found = arrays if batch else None
 
-    def _restore(self, arrays: dict[str, np.ndarray]) -> tuple[int, int]:
+    def _restore(self, arrays: dict[str, Any]) -> tuple[int, int]:
         from fastnn.models.snapshot import restore
 
         try:

@@ -69,6 +69,7 @@ class Layer(Configurable):
         self.built_shape: tuple[int, ...] | None = None
         self.dtype = ""
         self.loaded: dict[str, np.ndarray] = {}
+        self._complete = False
         self._trainable = bool(trainable)
         self._building = False
         self._calls = 0
@@ -127,7 +128,7 @@ class Layer(Configurable):
         if not self.built:
             self.dtype = standardize_dtype(dtype)
             for child in self.children:
-                child.load(self.loaded)
+                child.load(self.loaded, self._complete)
             self._building = True
             try:
                 self.make_parameters(features)
@@ -137,9 +138,12 @@ class Layer(Configurable):
                 parameter.path = path
             self.built_shape = features
 
-    def load(self, weights: Mapping[str, np.ndarray]) -> None:
-        """Keep those of `weights` for :meth:`build` whose names begin with this layer's name and a slash, beside what it has adapted to."""
-        start = f"{self.name}/"
+    def load(self, weights: Mapping[str, np.ndarray], complete: bool = False) -> None:
+        """Keep those of `weights` for :meth:`build` whose names begin with this layer's name and a slash, beside what it has adapted to.
+
+        Where they are said to be `complete`, a parameter that isn't among them is an error: nothing is initialized.
+        """
+        start, self._complete = f"{self.name}/", complete
         self.loaded |= {name.removeprefix(start): value for name, value in weights.items() if name.startswith(start)}
 
     def make_parameters(self, features: tuple[int, ...]) -> None:
@@ -169,6 +173,8 @@ class Layer(Configurable):
         shape = tuple(shape)
         name = name or (f"variable_{len(self.parameters)}" if self.parameters else "variable")
         value = self.loaded.pop(name, None)
+        if value is None and self._complete:
+            raise ValueError(f"layer {self.name!r}: there is no {name} of shape {shape}")
         if value is None:
             value = initializers.get(initializer).beside([p.shape for p in self.parameters])(shape, self.dtype)
         if value.shape != shape:

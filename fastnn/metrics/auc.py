@@ -6,8 +6,9 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from fastnn.arrays import positive_integer
 from fastnn.metrics.metric import metrics
-from fastnn.metrics.thresholds import Thresholded, ratio
+from fastnn.metrics.thresholds import MOST_THRESHOLDS, Thresholded, ratio
 
 __all__ = ["AUC"]
 
@@ -128,8 +129,7 @@ _CURVES = {"ROC": AUC._receiver_operating, "PR": AUC._precision_recall, "PRGAIN"
 def _edges(num_thresholds: int, thresholds: Sequence[float] | None, from_logits: bool) -> np.ndarray:
     """The thresholds between the first, which lies below all predictions, and the last, which lies above."""
     if thresholds is None:
-        if num_thresholds < 2:
-            raise ValueError(f"AUC: num_thresholds must be at least 2, got {num_thresholds!r}")
+        positive_integer("AUC: num_thresholds", num_thresholds, 2, MOST_THRESHOLDS)
         inner = np.arange(1, num_thresholds - 1) / (num_thresholds - 1)
     else:
         inner = np.sort(np.asarray(thresholds, dtype=np.float64))

@@ -7,11 +7,15 @@ from typing import Any
 
 import numpy as np
 
+from fastnn.arrays import positive_integer
 from fastnn.metrics.confusion import accumulate_confusion, class_from_threshold, class_numbers, largest_class
 from fastnn.metrics.metric import OpMetric, metrics
 from fastnn.metrics.thresholds import ratio
 
 __all__ = ["BinaryIoU", "IoU", "MeanIoU", "OneHotIoU", "OneHotMeanIoU"]
+
+_MOST_CLASSES = 4096
+"""Of which the matrix takes 128 MB: a bound for what a file can ask for."""
 
 
 @metrics.register()
@@ -57,8 +61,10 @@ class IoU(OpMetric):
         sparse_y_pred: bool = True,
         axis: int = -1,
     ):
-        kind, ids = type(self).__name__, [int(i) for i in target_class_ids]
-        if num_classes < 1 or not ids or not all(0 <= i < num_classes for i in ids):
+        kind = type(self).__name__
+        positive_integer(f"{kind}: num_classes", num_classes, most=_MOST_CLASSES)
+        ids = [int(i) for i in target_class_ids]
+        if not ids or not all(0 <= i < num_classes for i in ids):
             raise ValueError(f"{kind}: target_class_ids must lie in [0, num_classes={num_classes}), got {list(target_class_ids)!r}")
         if axis != -1:
             raise ValueError(f"{kind}: only axis=-1 is supported, got {axis!r}: move the classes to the last axis")

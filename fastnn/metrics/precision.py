@@ -6,8 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from fastnn.arrays import positive_integer
 from fastnn.metrics.metric import metrics
-from fastnn.metrics.thresholds import AtThresholds, Thresholded, ratio
+from fastnn.metrics.thresholds import MOST_THRESHOLDS, AtThresholds, Thresholded, ratio
 
 __all__ = ["Precision", "PrecisionAtRecall", "Recall", "RecallAtPrecision", "SensitivityAtSpecificity", "SpecificityAtSensitivity"]
 
@@ -86,8 +87,7 @@ class BestWhere(Thresholded):
         kind = type(self).__name__
         if isinstance(least, bool) or not 0 <= least <= 1:
             raise ValueError(f"{kind}: the value to reach must lie in [0, 1], got {least!r}")
-        if num_thresholds < 1:
-            raise ValueError(f"{kind}: num_thresholds must be at least 1, got {num_thresholds!r}")
+        positive_integer(f"{kind}: num_thresholds", num_thresholds, most=MOST_THRESHOLDS)
         self.num_thresholds, self.class_id, self._least = num_thresholds, class_id, least
         edges = np.arange(num_thresholds) / (num_thresholds - 1) if num_thresholds > 1 else [0.5]
         super().__init__(edges, name)

@@ -12,6 +12,9 @@ from fastnn.metrics.metric import OpMetric, metrics
 
 __all__ = ["FalseNegatives", "FalsePositives", "TrueNegatives", "TruePositives"]
 
+MOST_THRESHOLDS = 1_000_000
+"""Beyond any use, and a bound for what a file can ask for."""
+
 
 @op(
     "y (n, m), truth (n, m), w (n), edges (k) float64, counts (2, k) float64, faults (2) float64"

@@ -67,11 +67,15 @@ class Sequential(Trainer):
         saving.save_model(self, filepath, overwrite)
 
     def save_weights(self, filepath: Any, overwrite: bool = True) -> None:
-        """Write the parameters alone, as arrays named ``weights/<layer>/<name>``; arguments and errors as in `save`."""
+        """Write the parameters alone; arguments and errors as in `save`.
+
+        A name that ends with ``.safetensors`` makes a file in that format, with arrays named ``<layer>/<name>``; any other an ``.npz``
+        with arrays named ``weights/<layer>/<name>``, see ``docs/format.md``.
+        """
         saving.save_weights(self, filepath, overwrite)
 
     def load_weights(self, filepath: Any) -> None:
-        """Read parameters that `save_weights` or `save` wrote.
+        """Read parameters that `save_weights` or `save` wrote, or a ``.safetensors`` file with the same names and shapes.
 
         Raises
         ------
@@ -99,11 +103,11 @@ class Sequential(Trainer):
         ----------
         config : dict
         weights : mapping of str to ndarray, optional
-            Numbers by ``"<layer>/<parameter>"`` that take the place of new ones, where there are some.
+            Numbers of all parameters by ``"<layer>/<parameter>"``, which take the place of new ones.
         """
         made = [layers.get(layer) for layer in config["layers"]]
         for layer in made:
-            layer.load(weights or {})
+            layer.load(weights or {}, complete=weights is not None)
         model = cls(made, name=config.get("name"), dtype=config.get("dtype"))
         if config.get("build_input_shape") and not model.built:
             model.build(tuple(config["build_input_shape"]))

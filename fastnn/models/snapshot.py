@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from fastnn.layers.nested import every_layer
+from fastnn.models.archive import Member
 from fastnn.state import packed, plain_state, put_back, unpacked
 
 __all__ = ["capture", "restore"]
@@ -21,7 +22,7 @@ __all__ = ["capture", "restore"]
 _TREE = "training"
 
 
-def capture(model: Any, callbacks: Iterable[Any], epoch: int, batch: int) -> dict[str, np.ndarray]:
+def capture(model: Any, callbacks: Iterable[Any], epoch: int, batch: int) -> dict[str, Member]:
     """The state of a training.
 
     Parameters
@@ -34,7 +35,7 @@ def capture(model: Any, callbacks: Iterable[Any], epoch: int, batch: int) -> dic
 
     Returns
     -------
-    dict of str to ndarray
+    dict of str to ndarray or str
         For `write_archive`; none of them has objects.
     """
     counters = model._counters()
@@ -51,11 +52,10 @@ def capture(model: Any, callbacks: Iterable[Any], epoch: int, batch: int) -> dic
         "callbacks": [[type(c).__name__, c.get_state()] for c in callbacks],
     }
     arrays: dict[str, np.ndarray] = {}
-    text = json.dumps(packed(tree, arrays))
-    return {_TREE: np.array(text), **arrays}
+    return {_TREE: json.dumps(packed(tree, arrays)), **arrays}
 
 
-def restore(model: Any, callbacks: Iterable[Any], arrays: dict[str, np.ndarray]) -> tuple[int, int]:
+def restore(model: Any, callbacks: Iterable[Any], arrays: dict[str, Any]) -> tuple[int, int]:
     """Bring a training that is beginning into the state that `capture` found another one in.
 
     Returns
@@ -68,7 +68,7 @@ def restore(model: Any, callbacks: Iterable[Any], arrays: dict[str, np.ndarray])
     ValueError
         When it is of another model or optimizer; nothing has changed then.
     """
-    tree = unpacked(json.loads(str(arrays[_TREE])), arrays)
+    tree = unpacked(json.loads(arrays[_TREE]), arrays)
     _check(model, tree)
     model.set_weights(tree["weights"])
     put_back(model.optimizer, tree["optimizer"])

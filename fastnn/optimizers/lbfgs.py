@@ -15,6 +15,9 @@ from fastnn.optimizers.optimizer import optimizers
 
 __all__ = ["LBFGS"]
 
+_LONGEST = 10_000
+"""Pairs beyond any use, and a bound for what a file can ask for."""
+
 
 @optimizers.register()
 class LBFGS(FullBatchOptimizer):
@@ -46,7 +49,7 @@ class LBFGS(FullBatchOptimizer):
 
     def __init__(self, learning_rate: float = 1.0, history_size: int = 10, *, name: str = "LBFGS", **options: Any):
         super().__init__(learning_rate, name=name, **options)
-        self.history_size = positive_integer("history_size", history_size)
+        self.history_size = positive_integer("history_size", history_size, most=_LONGEST)
 
     @property
     def slot_names(self) -> tuple[str, ...]:  # type: ignore[override]
