@@ -2,7 +2,7 @@
 
 A model file opens with ``np.load(path, allow_pickle=False)`` and holds
 
-* ``model``: JSON text: format version, architecture, how it was compiled, counters, metadata;
+* ``model.json``: format version, architecture, how it was compiled, counters, metadata;
 * ``weights/<layer>/<name>``: every parameter;
 * ``optimizer/<slot>/<layer>/<name>`` and ``optimizer/<number>``: the optimizer's memory, if it has stepped;
 * ``test/x``, ``test/y``: a few samples and what the model made of them, computed again on loading.
@@ -204,7 +204,7 @@ def _check_metrics(compiled: Mapping[str, Any]) -> None:
     """Refuse metrics that would take much memory, whatever the file's size: each is but a line of the description."""
     taken = 0
     for key in ("metrics", "weighted_metrics"):
-        for metric in compiled[key]:
+        for metric in compiled.get(key) or ():
             taken += sum(state.nbytes for state in metrics.get(metric).variables)
             if taken > WIDEST * 64:
                 raise ValueError(f"its {key} take more than {WIDEST * 64} bytes")
