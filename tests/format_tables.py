@@ -35,13 +35,15 @@ BY_NAME = {
     "loss": "loss",
     "schedule": "learning-rate schedule",
 }
-KINDS = {c.kind: c for c in Catalogue.all if c.base.__module__.startswith("fastnn.") and c.kind != "neuron"}
+ELSEWHERE = "fastnn.tables", "fastnn.classic", "fastnn.configurable"
+"""Where catalogues are of things that no model has."""
+KINDS = {c.kind: c for c in Catalogue.all if not c.base.__module__.startswith(ELSEWHERE)}
 
 
 def type_of(name, annotation):
     """What JSON has for an argument."""
     if annotation not in ("Any", "object", inspect.Parameter.empty):
-        return " or ".join(WORDS[part] for part in str(annotation).split(" | "))
+        return " or ".join(WORDS.get(part, part) for part in str(annotation).split(" | "))
     kind = name.rpartition("_")[2]
     found = BY_NAME.get(name) or (f"{kind} or null" if kind in ("regularizer", "constraint") else kind if kind in KINDS else "")
     return found or ("string" if name == "name" else "number, array or null")
