@@ -1,5 +1,5 @@
-"""Data sets: one that comes with fastnn (`digits`), and readers of local files of two well-known ones."""
+"""Data sets: one that comes with fastnn (`digits`), and three well-known ones, read from local files or downloaded."""
 
-from fastnn.datasets import digits, fashion_mnist, mnist
+from fastnn.datasets import california_housing, digits, fashion_mnist, mnist
 
-__all__ = ["digits", "fashion_mnist", "mnist"]
+__all__ = ["california_housing", "digits", "fashion_mnist", "mnist"]

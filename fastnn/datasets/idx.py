@@ -6,6 +6,7 @@ import gzip
 import hashlib
 import math
 import os
+import struct
 import zlib
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,11 +14,14 @@ from typing import NamedTuple
 
 import numpy as np
 
-__all__ = ["File", "Parts", "decode", "load"]
+from fastnn.datasets.storage import cache_folder, download, folders, given_folder, keras_file
+
+__all__ = ["Dataset", "File", "Parts", "decode", "load"]
 
 Parts = tuple[tuple[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
 _UNSIGNED_BYTE = 8
 _GZIP = b"\x1f\x8b"
+_NPZ_NAMES = ("x_train", "y_train", "x_test", "y_test")
 
 
 class File(NamedTuple):
@@ -28,27 +32,54 @@ class File(NamedTuple):
     md5: str
 
 
-def load(dataset: str, files: Sequence[File], path: str | os.PathLike[str] | None = None) -> Parts:
-    """The four files of `dataset` as ``(x_train, y_train), (x_test, y_test)``, in the order of `files`.
+class Dataset(NamedTuple):
+    """Four files, of training images and labels, test images and labels.
+
+    Attributes
+    ----------
+    name : str
+        The folder's name inside ``$FASTNN_DATA``.
+    files : sequence of File
+    mirrors : sequence of str
+        Addresses that have each file, its name and ``.gz`` appended.
+    npz : str, optional
+        The name under which Keras keeps all of it.
+    """
+
+    name: str
+    files: Sequence[File]
+    mirrors: Sequence[str] = ()
+    npz: str | None = None
+
+
+def load(dataset: Dataset, path: str | os.PathLike[str] | None = None) -> Parts:
+    """The arrays as ``(x_train, y_train), (x_test, y_test)``, each checked to be the original one.
 
     Parameters
     ----------
-    dataset : str
-        The folder's name inside ``$FASTNN_DATA``.
-    files : sequence of File
-        Training images and labels, test images and labels.
+    dataset : Dataset
     path : str or path, optional
-        The folder that holds the files, or a folder called `dataset` that does.
+        The folder that holds the files, or a folder of the data set's name that does, or an ``.npz`` file as Keras has it. By default
+        they are looked for in ``$FASTNN_DATA``, among earlier downloads and those of Keras, and then downloaded.
 
     Raises
     ------
     FileNotFoundError
-        When a file is missing.
+        When a file is missing, and can't be downloaded.
     ValueError
         When a file isn't the one expected.
     """
-    folder = _folder(dataset, files, path)
-    x_train, y_train, x_test, y_test = (_read(folder, file) for file in files)
+    given = given_folder(dataset.name, path)
+    if given is not None and given.is_file():
+        return _from_npz(dataset, given)
+    places = folders(dataset.name) if given is None else [given / dataset.name, given]
+    folder = next((place for place in places if any(_find(place, file) for file in dataset.files)), None)
+    if folder is None and given is None and dataset.npz and keras_file(dataset.npz).is_file():
+        return _from_npz(dataset, keras_file(dataset.npz))
+    if folder is None and given is not None:
+        names = ", ".join(f"{file.name}.gz" for file in dataset.files)
+        raise FileNotFoundError(f"{dataset.name}: no {dataset.files[0].name}.gz in {' or '.join(map(str, places))}: put {names} there")
+    x_train, y_train, x_test, y_test = (_read(dataset, file, folder, may_download=given is None) for file in dataset.files)
     return (x_train, y_train), (x_test, y_test)
 
 
@@ -68,41 +99,54 @@ def decode(raw: bytes, source: str) -> np.ndarray:
     shape = tuple(np.frombuffer(raw[4:start], ">u4").tolist())
     if len(raw) != start + math.prod(shape):
         raise ValueError(f"{source}: damaged: {len(raw)} bytes, expected {start + math.prod(shape)} for the shape {shape}")
-    return np.frombuffer(raw, np.uint8, offset=start).reshape(shape)
+    return np.frombuffer(raw, np.uint8, offset=start).reshape(shape).copy()
 
 
-def _folder(dataset: str, files: Sequence[File], path: str | os.PathLike[str] | None) -> Path:
-    root = path or os.environ.get("FASTNN_DATA")
-    names = ", ".join(f"{file.name}.gz" for file in files)
-    if not root:
-        raise FileNotFoundError(f"{dataset}: put {names} into a folder and give its path, or put them in $FASTNN_DATA/{dataset}")
-    folders = (Path(root) / dataset, Path(root)) if path else (Path(root) / dataset,)
-    for folder in folders:
-        if any(candidate.is_file() for candidate in _candidates(folder, files[0])):
-            return folder
-    raise FileNotFoundError(f"{dataset}: no {files[0].name}.gz in {' or '.join(map(str, folders))}: put {names} there")
+def _find(folder: Path, file: File) -> Path | None:
+    return next((path for path in (folder / f"{file.name}.gz", folder / file.name) if path.is_file()), None)
 
 
-def _candidates(folder: Path, file: File) -> tuple[Path, Path]:
-    return folder / f"{file.name}.gz", folder / file.name
+def _read(dataset: Dataset, file: File, folder: Path | None, may_download: bool) -> np.ndarray:
+    found = None if folder is None else _find(folder, file)
+    if found is not None:
+        return _checked(found.read_bytes(), file, str(found))
+    target = (folder or cache_folder() / dataset.name) / f"{file.name}.gz"
+    if not may_download:
+        raise FileNotFoundError(f"{target} is missing: put it there, zipped or not")
+    urls = [f"{mirror}{file.name}.gz" for mirror in dataset.mirrors]
+    return download(f"{dataset.name}: {file.name}.gz", urls, target, lambda raw: _checked(raw, file, file.name))
 
 
-def _read(folder: Path, file: File) -> np.ndarray:
-    found = next((candidate for candidate in _candidates(folder, file) if candidate.is_file()), None)
-    if found is None:
-        raise FileNotFoundError(f"{folder / file.name}.gz is missing: put it there, zipped or not")
-    raw = _unzip(found)
-    array = decode(raw, str(found))
-    if array.shape != file.shape:
-        raise ValueError(f"{found}: holds an array of shape {array.shape}, expected {file.shape}")
-    if hashlib.md5(raw, usedforsecurity=False).hexdigest() != file.md5:
-        raise ValueError(f"{found}: its content isn't the original one (MD5 {file.md5} when unzipped): get the file again")
+def _checked(contents: bytes, file: File, source: str) -> np.ndarray:
+    """The array of a file, zipped or not."""
+    raw = _unzip(contents, source)
+    array = decode(raw, source)
+    _check(array.shape, raw, file, source)
     return array
 
 
-def _unzip(path: Path) -> bytes:
-    raw = path.read_bytes()
+def _check(shape: tuple[int, ...], raw: bytes, file: File, source: str) -> None:
+    if shape != file.shape:
+        raise ValueError(f"{source}: holds an array of shape {shape}, expected {file.shape}")
+    if hashlib.md5(raw, usedforsecurity=False).hexdigest() != file.md5:
+        raise ValueError(f"{source}: its content isn't the original one (MD5 {file.md5} when unzipped): get the file again")
+
+
+def _unzip(raw: bytes, source: str) -> bytes:
     try:
         return gzip.decompress(raw) if raw.startswith(_GZIP) else raw
     except (OSError, EOFError, zlib.error) as error:
-        raise ValueError(f"{path}: damaged gzip file ({error}): get the file again") from error
+        raise ValueError(f"{source}: damaged gzip file ({error}): get the file again") from error
+
+
+def _from_npz(dataset: Dataset, path: Path) -> Parts:
+    """All of a data set from one file, as Keras has it; the checksums are those of the IDX files with the same arrays."""
+    try:
+        with open(path, "rb") as file, np.load(file, allow_pickle=False) as archive:
+            x_train, y_train, x_test, y_test = arrays = [np.ascontiguousarray(archive[name], np.uint8) for name in _NPZ_NAMES]
+    except Exception as error:  # whatever a damaged zip or array makes NumPy raise
+        raise ValueError(f"{path}: no .npz file with {', '.join(_NPZ_NAMES)} ({error})") from error
+    for name, array, expected in zip(_NPZ_NAMES, arrays, dataset.files, strict=True):
+        header = struct.pack(f">BBBB{array.ndim}I", 0, 0, _UNSIGNED_BYTE, array.ndim, *array.shape)
+        _check(array.shape, header + array.tobytes(), expected, f"{path}, {name}")
+    return (x_train, y_train), (x_test, y_test)
