@@ -400,3 +400,10 @@ def behind_a_dense_layer(*stack):
 def test_refuses(make, error, word):
     with pytest.raises(error, match=word):
         make()
+
+
+def test_weights_can_be_set_where_the_statistics_were_given():
+    layer = layers.Normalization(mean=[1.0, 2.0], variance=[4.0, 9.0])
+    layer.build((None, 2), "float64")
+    layer.set_weights([np.array([3.0, 4.0]), np.array([5.0, 6.0])])
+    np.testing.assert_array_equal(layer.get_weights()[0], [3.0, 4.0])

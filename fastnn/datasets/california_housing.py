@@ -41,8 +41,8 @@ def load_data(
         All districts, or the first 600.
     path : str or path, optional
         The folder with ``cal_housing.data``, StatLib's file as text, or a file such as Keras' ``california_housing.npz``.
-        By default they are looked for in the folder ``california-housing`` of the one that the environment variable ``FASTNN_DATA`` names, where
-        Keras keeps its own, and among earlier downloads; else they are downloaded, unless ``FASTNN_OFFLINE`` is set.
+        By default they are looked for in the folder ``california-housing`` of the one that the environment variable ``FASTNN_DATA``
+        names, where Keras keeps its own, and among earlier downloads; else they are downloaded, unless ``FASTNN_OFFLINE`` is set.
     test_split : float
         The test part's share, in [0, 1).
     seed : int

@@ -31,8 +31,8 @@ def load_data(path: str | os.PathLike[str] | None = None) -> idx.Parts:
     ----------
     path : str or path, optional
         The folder with the four IDX files, as ``.gz`` or unzipped; or a file such as Keras' ``mnist.npz``.
-        By default they are looked for in the folder ``mnist`` of the one that the environment variable ``FASTNN_DATA`` names, where Keras keeps
-        its own, and among earlier downloads; else they are downloaded, unless ``FASTNN_OFFLINE`` is set.
+        By default they are looked for in the folder ``mnist`` of the one that the environment variable ``FASTNN_DATA``
+        names, where Keras keeps its own, and among earlier downloads; else they are downloaded, unless ``FASTNN_OFFLINE`` is set.
 
     Returns
     -------

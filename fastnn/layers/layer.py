@@ -180,7 +180,7 @@ class Layer(Configurable):
         if value.shape != shape:
             raise ValueError(f"layer {self.name!r}: {name} has shape {value.shape}, expected {shape}")
         held = regularizers.get(regularizer), trainable, constraints.get(constraint)
-        self.parameters.append(Parameter(name, np.ascontiguousarray(value, self.dtype), *held))
+        self.parameters.append(Parameter(name, np.require(value, self.dtype, ["C", "W"]), *held))
         self.parameters[-1].path = f"{self.name}/{name}"
         return self.parameters[-1]
 

@@ -132,7 +132,7 @@ def _description(model: Sequential) -> dict[str, Any]:
         "fastnn": __version__,
         "config": model.get_config(),
         "compile": compiled,
-        "iterations": model.optimizer.batches if compiled and model._has_stepped() else 0,
+        "iterations": _iterations(model),
         "counters": model._counters(),
         "metadata": _plain(model.metadata, "metadata"),
     }
@@ -248,7 +248,11 @@ def _memory(model: Sequential) -> Iterator[tuple[str, np.ndarray]]:
 
 
 def _optimizer_state(model: Sequential) -> dict[str, np.ndarray]:
-    return dict(_memory(model)) if model.compiled and model._has_stepped() else {}
+    return dict(_memory(model)) if _iterations(model) else {}
+
+
+def _iterations(model: Sequential) -> int:
+    return model.optimizer.batches if model.compiled and model._has_stepped() else 0
 
 
 def _restore_optimizer(model: Sequential, arrays: dict[str, np.ndarray], iterations: int) -> None:
