@@ -177,3 +177,13 @@ def test_a_failing_write_leaves_the_old_file(path, monkeypatch):
     with pytest.raises(OSError, match="no space"):
         classifier(seed=2).save_weights(path)
     assert path.read_bytes() == before and [p.name for p in path.parent.iterdir()] == [path.name]
+
+
+def test_whole_models_are_refused(path):
+    model = classifier()
+    with pytest.raises(ValueError, match="call save_weights"):
+        model.save(path)
+    assert not path.exists()
+    model.save_weights(path)
+    with pytest.raises(ValueError, match="call load_weights"):
+        fastnn.load_model(path)

@@ -37,6 +37,8 @@ FORMAT_VERSION = 1
 def save_model(model: Sequential, filepath: Any, overwrite: bool = True) -> None:
     """Write the whole model to one file; see `Sequential.save`."""
     path = _target(filepath, overwrite)
+    if path.suffix == safetensors.SUFFIX:
+        raise ValueError(f"can't save a model to {str(path)!r}: such files hold weights alone; call save_weights, or choose another name")
     model._require_built()
     members: dict[str, Member] = {"model": json.dumps(_description(model))}
     members |= {**_weights(model), **_optimizer_state(model), **make_test_case(model)}
@@ -67,6 +69,8 @@ def load_model(filepath: Any) -> Sequential:
     Loading runs no code from the file, and takes memory in proportion to its size.
     """
     path = Path(filepath)
+    if path.suffix == safetensors.SUFFIX and path.is_file():
+        raise ValueError(f"can't load a model from {str(path)!r}: such files hold weights alone; build the model and call load_weights")
     members = read_archive(path)
     try:
         description, arrays = _read_description(members), _arrays(members)
