@@ -77,12 +77,17 @@ def load_model(filepath: Any) -> Sequential:
         model = _rebuild(description, arrays)
         check_test_case(model, arrays)
     except Exception as error:  # whatever a description that isn't one makes its reader raise
-        reason = f"missing {error}" if isinstance(error, KeyError) else str(error)
-        own = (
-            "; what is your own must be registered before, as by @fastnn.layers.layers.register()" if reason.startswith("unknown ") else ""
-        )
-        raise ValueError(f"can't load {str(path)!r}: {reason}{own}") from error
+        raise ValueError(f"can't load {str(path)!r}: {_reason(error)}") from error
     return model
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, KeyError):
+        return f"missing {error}"
+    if not isinstance(error, ValueError):
+        return f"its description is none of a model ({type(error).__name__}: {error})"
+    own = "; what is your own must be registered before, as by @fastnn.layers.layers.register()"
+    return f"{error}{own if str(error).startswith('unknown ') else ''}"
 
 
 def save_weights(model: Sequential, filepath: Any, overwrite: bool = True) -> None:
@@ -105,8 +110,8 @@ def load_weights(model: Sequential, filepath: Any) -> None:
         stored = _arrays(read_archive(path))
     try:
         _restore_weights(model, stored)
-    except (KeyError, ValueError) as error:
-        raise ValueError(f"{str(path)!r} doesn't fit model {model.name!r}: {error.args[0]}") from error
+    except ValueError as error:
+        raise ValueError(f"{str(path)!r} doesn't fit model {model.name!r}: {error}") from error
 
 
 def _arrays(members: Mapping[str, Member]) -> dict[str, np.ndarray]:
@@ -194,7 +199,8 @@ def _rebuild(description: dict[str, Any], arrays: dict[str, np.ndarray]) -> Sequ
         _check_metrics(description["compile"])
         model.compile(**description["compile"])
         _restore_optimizer(model, arrays, _counter("iterations", description["iterations"]))
-    model._restore_counters({name: value if value is None else _counter(name, value) for name, value in description["counters"].items()})
+    counters = {name: description["counters"][name] for name in model._counters()}
+    model._restore_counters({name: value if value is None else _counter(name, value) for name, value in counters.items()})
     model.metadata = description["metadata"]
     return model
 
@@ -228,7 +234,7 @@ def _restore_weights(model: Sequential, arrays: dict[str, np.ndarray]) -> None:
     if _alike(names, [p.shape for _, p in _named(model)], stored, [arrays[name].shape for name in stored]):
         names = stored
     if set(names) != set(stored):
-        raise KeyError(f"the model has {', '.join(sorted(names))}, the file {', '.join(sorted(stored)) or 'no weights'}")
+        raise ValueError(f"the model has {', '.join(sorted(names)) or 'no weights'}, the file {', '.join(sorted(stored)) or 'none'}")
     order = {id(p): arrays[name] for name, (_, p) in zip(names, _named(model), strict=True)}
     model.set_weights([order[id(p)] for p in model.weights])
 
