@@ -86,6 +86,13 @@ def test_normalization_takes_its_statistics():
     np.testing.assert_array_equal(unknown(np.ones((2, 3))), np.ones((2, 3)))
 
 
+def test_given_numbers_can_be_replaced():
+    layer = layers.Normalization(mean=np.array([1.0, 2.0]), variance=np.array([1.0, 4.0]))
+    layer.build((None, 2), "float64")
+    layer.set_weights([np.array([5.0, 6.0]), np.array([1.0, 2.0])])
+    np.testing.assert_array_equal(layer(np.array([[6.0, 8.0]])), [[1.0, 1.0]])
+
+
 ADAPTED = [
     (layer, name) for name, layer in fastnn.layers.layer.layers.members.items() if issubclass(layer, FeatureScaling | layers.PCAWhitening)
 ]
