@@ -86,6 +86,55 @@ class Sequential(Trainer):
         """
         saving.load_weights(self, filepath)
 
+    def to_onnx(
+        self,
+        path: Any = None,
+        *,
+        opset: int = 17,
+        batch_size: int | None = None,
+        name: str | None = None,
+        metadata: Mapping[str, Any] | None = None,
+    ) -> Any:
+        """Write what the model computes in inference as ONNX, for ONNX Runtime and others; `fastnn.from_onnx` reads it.
+
+        Parameters
+        ----------
+        path : str or path-like, optional
+            Where to; nothing is written when left out.
+        opset : int
+            Version of ONNX's operators, from 17 to the newest that the package onnx knows.
+        batch_size : int, optional
+            A fixed number of samples; any number when left out.
+        name : str, optional
+            The graph's; the model's when left out.
+        metadata : dict, optional
+            Text, or what JSON can hold, for the file's ``metadata_props``; the model's `metadata` when left out.
+
+        Returns
+        -------
+        onnx.ModelProto
+            From ``input`` to ``output``, in the model's dtype. The checker of the package onnx has passed it.
+
+        Raises
+        ------
+        ValueError
+            When the model isn't built, a layer has no form in ONNX (the message names it), or an argument is out of range. Nothing
+            is written then.
+        TypeError
+            For metadata that isn't plain data.
+        ImportError
+            When the package onnx is missing.
+        OSError
+            When the file can't be written; one that was there before is untouched.
+
+        References
+        ----------
+        docs/onnx.md says what each layer becomes.
+        """
+        from fastnn.exchange.onnx.writing import write
+
+        return write(self, path, opset, batch_size, name, metadata)
+
     def get_config(self) -> dict[str, Any]:
         """Name, dtype and layers, as :meth:`from_config` takes them."""
         return {
