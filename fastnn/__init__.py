@@ -34,6 +34,7 @@ from fastnn import (
 )
 from fastnn._version import __version__
 from fastnn.callbacks import Callback
+from fastnn.exchange.onnx import from_onnx
 from fastnn.initializers import Initializer
 from fastnn.layers import Activation, BatchNormalization, Dense, Dropout, Flatten, Input, Layer
 from fastnn.losses import Loss
@@ -75,6 +76,7 @@ __all__ = [
     "config",
     "constraints",
     "datasets",
+    "from_onnx",
     "get_num_threads",
     "initializers",
     "layers",
