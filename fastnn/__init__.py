@@ -34,7 +34,10 @@ from fastnn import (
 )
 from fastnn._version import __version__
 from fastnn.callbacks import Callback
+from fastnn.exchange.keras import from_keras
 from fastnn.exchange.onnx import from_onnx
+from fastnn.exchange.sklearn import from_sklearn
+from fastnn.exchange.torch import from_torch
 from fastnn.initializers import Initializer
 from fastnn.layers import Activation, BatchNormalization, Dense, Dropout, Flatten, Input, Layer
 from fastnn.losses import Loss
@@ -76,7 +79,10 @@ __all__ = [
     "config",
     "constraints",
     "datasets",
+    "from_keras",
     "from_onnx",
+    "from_sklearn",
+    "from_torch",
     "get_num_threads",
     "initializers",
     "layers",

@@ -135,6 +135,81 @@ class Sequential(Trainer):
 
         return write(self, path, opset, batch_size, name, metadata)
 
+    def to_torch(self) -> Any:
+        """The model as a ``torch.nn.Sequential``, with copies of all parameters; `fastnn.from_torch` is the way back.
+
+        Returns
+        -------
+        torch.nn.Sequential
+            In evaluation mode: call its ``train()`` to go on training. Its modules have the layers' names; a layer with an activation
+            becomes two.
+
+        Raises
+        ------
+        ValueError
+            For a layer that torch has no module for, which is named; when the model isn't built.
+        ImportError
+            When torch isn't installed.
+
+        Notes
+        -----
+        Regularizers and constraints aren't carried, of which a warning tells. A part that one of center and scale was switched off of
+        has zeros or ones there which aren't trained. `Embedding` takes integers in torch: pass ``x.long()``.
+        """
+        from fastnn.exchange.torch import to_torch
+
+        return to_torch(self)
+
+    def to_keras(self) -> Any:
+        """The model as a ``keras.Sequential``, with copies of all parameters; `fastnn.from_keras` is the way back.
+
+        Returns
+        -------
+        keras.Sequential
+            With the layers' names, initializers, regularizers and constraints, compiled as the model is. The optimizer begins anew.
+
+        Raises
+        ------
+        ValueError
+            For a layer that Keras doesn't have, which is named; when the model isn't built.
+        ImportError
+            When Keras isn't installed.
+
+        Notes
+        -----
+        Where Keras lacks the optimizer, the loss or a metric, the model isn't compiled, and a warning says why.
+        """
+        from fastnn.exchange.keras import to_keras
+
+        return to_keras(self)
+
+    def to_sklearn(self, classes: Any = None) -> Any:
+        """The model as a fitted estimator of scikit-learn's, with copies of all parameters; `fastnn.from_sklearn` is the way back.
+
+        It is made of `Dense` layers whose hidden activations are alike: linear, sigmoid, tanh or relu. The last activation says what it
+        becomes: with softmax or sigmoid an ``MLPClassifier``, linear an ``MLPRegressor``, exponential one of Poisson's loss.
+
+        Parameters
+        ----------
+        classes : array_like, optional
+            The labels of a classifier, in the order of the outputs; ``metadata["classes"]`` or 0, 1, ... when left out.
+
+        Returns
+        -------
+        MLPClassifier or MLPRegressor
+            In a ``Pipeline`` behind a ``StandardScaler`` where the model begins with a layer that scales features.
+
+        Raises
+        ------
+        ValueError
+            For a layer or an activation that isn't there, which is named, or another number of classes; when the model isn't built.
+        ImportError
+            When scikit-learn isn't installed.
+        """
+        from fastnn.exchange.sklearn import to_sklearn
+
+        return to_sklearn(self, classes)
+
     def get_config(self) -> dict[str, Any]:
         """Name, dtype and layers, as :meth:`from_config` takes them."""
         return {
