@@ -184,9 +184,8 @@ def to_keras(model: Sequential) -> Any:
 
 def _compile_there(made: Any, model: Sequential) -> None:
     try:
-        scores = {key: [] for key in (False, True)}
-        for metric, weighted in model._scores.given:
-            scores[weighted].append(as_theirs(metric))
-        made.compile(as_theirs(model.optimizer), as_theirs(model.loss), metrics=scores[False], weighted_metrics=scores[True])
+        given = model._require_compiled().given
+        scores = [[as_theirs(metric) for metric, weighted in given if weighted == which] for which in (False, True)]
+        made.compile(as_theirs(model.optimizer), as_theirs(model.loss), metrics=scores[0], weighted_metrics=scores[1])
     except (ValueError, TypeError) as error:
         warnings.warn(f"to_keras: how the model is compiled isn't carried: {error}; call compile", stacklevel=4)

@@ -70,7 +70,7 @@ def _(layer: Any, shape: Shape, nn: Any) -> list[Any]:
 def _(module: Any, shape: Shape) -> Part:
     plain = {"padding_idx": None, "max_norm": None, "scale_grad_by_freq": False}
     for name, value in plain.items():
-        if getattr(module, name) not in (None, False):
+        if getattr(module, name) is not value:
             raise ValueError(f"fastnn has no {name}; set the module's {name} = {value} if you can do without")
     arguments = {"input_dim": module.num_embeddings, "output_dim": module.embedding_dim}
     return Part("Embedding", arguments, {"embeddings": array(module.weight)})

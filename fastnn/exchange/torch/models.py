@@ -126,9 +126,7 @@ def _dtype(modules: list[tuple[str, Any]]) -> str:
     """The dtype that all parameters have."""
     found = sorted({str(p.dtype).removeprefix("torch.") for _, module in modules for p in module.parameters()})
     if len(found) > 1 or not set(found) <= {"float32", "float64"}:
-        raise ValueError(
-            f"from_torch: parameters must all be float32 or all float64, they are {', '.join(found)}: call model.float() before"
-        )
+        raise ValueError(f"from_torch: parameters must all be float32 or all float64, not {', '.join(found)}: call model.float() before")
     if meta := [_said(path, module) for path, module in modules if any(p.is_meta for p in module.parameters())]:
         raise ValueError(f"from_torch: {meta[0]} is on the device 'meta' and has no numbers: load some before")
     return found[0] if found else config.floatx()
