@@ -35,6 +35,31 @@ def agree():
     return check
 
 
+@pytest.fixture
+def double(monkeypatch):
+    """Keras in double precision, also where its torch backend makes float32 of two float64 arrays."""
+    keras = pytest.importorskip("keras")
+    from keras.src.backend.common import dtypes
+
+    before, policy = keras.config.floatx(), keras.config.dtype_policy()
+    keras.config.set_floatx("float64")
+    keras.config.set_dtype_policy("float64")
+    with monkeypatch.context() as patch:
+        patch.setitem(dtypes.BIT64_TO_BIT32_DTYPE, "float64", "float64")
+        forget_dtypes(dtypes)
+        yield
+    forget_dtypes(dtypes)
+    keras.config.set_floatx(before)
+    keras.config.set_dtype_policy(policy)
+
+
+def forget_dtypes(dtypes):
+    """Let Keras find anew what dtype results have."""
+    for member in vars(dtypes).values():
+        if hasattr(member, "cache_clear"):
+            member.cache_clear()
+
+
 def pytest_collection_finish(session):
     """Note which things have no peer, and why: each file says so of its kind in `NO_PEER`."""
     for module in {item.module for item in session.items}:

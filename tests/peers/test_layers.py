@@ -6,13 +6,13 @@ import pytest
 torch = pytest.importorskip("torch")
 keras = pytest.importorskip("keras")
 
-from keras.src.backend.common import dtypes  # noqa: E402
-
 from fastnn import constraints, layers, regularizers  # noqa: E402
 from fastnn.layers.layer import layers as catalogue  # noqa: E402
 from fastnn.layers.merging import merges  # noqa: E402
 from fastnn.layers.noise import Noise  # noqa: E402
 from fastnn.program import Program, run  # noqa: E402
+
+pytestmark = pytest.mark.usefixtures("double")
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(9, 6)) + 0.3
@@ -59,28 +59,6 @@ NO_PEER = {
 def test_every_layer_has_a_peer_or_a_reason():
     assert set(catalogue.members) - set(CASES) - set(ELSEWHERE) - set(NO_PEER) == set()
     assert set(NO_PEER) <= set(catalogue.members)
-
-
-@pytest.fixture(autouse=True)
-def double(monkeypatch):
-    """Keras in double precision, also where its torch backend makes float32 of two float64 arrays."""
-    before, policy = keras.config.floatx(), keras.config.dtype_policy()
-    keras.config.set_floatx("float64")
-    keras.config.set_dtype_policy("float64")
-    with monkeypatch.context() as patch:
-        patch.setitem(dtypes.BIT64_TO_BIT32_DTYPE, "float64", "float64")
-        forget_dtypes()
-        yield
-    forget_dtypes()
-    keras.config.set_floatx(before)
-    keras.config.set_dtype_policy(policy)
-
-
-def forget_dtypes():
-    """Let Keras find anew what dtype results have."""
-    for member in vars(dtypes).values():
-        if hasattr(member, "cache_clear"):
-            member.cache_clear()
 
 
 def ours(layer, x, seed=1, training=True, learned=True):

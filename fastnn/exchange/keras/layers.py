@@ -14,12 +14,13 @@ from fastnn.extras import require
 from fastnn.layers import Layer
 from fastnn.layers.layer import Shape, layers
 
-__all__ = ["read", "written"]
+__all__ = ["Written", "read", "written"]
 
 Written = list[tuple[Any, dict[str, np.ndarray]]]
+"""Layers of Keras', each with its numbers by name."""
 
 _readers: dict[str, Callable[[Any, Shape], Part]] = {}
-_writers: dict[str, Callable[[Any, str], Written]] = {}
+_writers: dict[str, Callable[[Any, Shape], Written]] = {}
 
 
 def _reads(name: str) -> Any:
@@ -28,7 +29,7 @@ def _reads(name: str) -> Any:
 
 
 def _writes(*names: str) -> Any:
-    """Decorator: the layers of Keras that ours of this class becomes, each with its numbers; ``rule(layer, dtype)``."""
+    """Decorator: the layers of Keras that ours of this class becomes, each with its numbers; ``rule(layer, shape)``."""
     return lambda rule: [_writers.setdefault(name, rule) for name in names]
 
 
@@ -55,6 +56,11 @@ def read(layer: Any, shape: Shape) -> Part:
         return _readers[name](layer, shape)
     if name not in layers.members or name == "Lambda":
         raise ValueError(("Python code isn't carried; " if name == "Lambda" else "fastnn has no such layer; ") + _WAY_OUT)
+    return _by_name(layer, shape)
+
+
+def _by_name(layer: Any, shape: Shape) -> Part:
+    name = type(layer).__name__
     member = layers.members[name]
     defaults = {key: p.default for key, p in inspect.signature(type(layer).__init__).parameters.items()}
     arguments = fitting(_config(layer), member, "", defaults)
@@ -89,6 +95,19 @@ def _(layer: Any, shape: Shape) -> Part:
     return Part("Flatten", {})
 
 
+def _check_codes(mode: str, shape: Shape) -> None:
+    if mode != "one_hot" and len(shape) > 2:
+        raise ValueError(
+            f"of batches of shape {shape} Keras puts the codes along axis 1 together, fastnn those along the last: flatten them"
+        )
+
+
+@_reads("CategoryEncoding")
+def _(layer: Any, shape: Shape) -> Part:
+    _check_codes(layer.output_mode, shape)
+    return _by_name(layer, shape)
+
+
 @_reads("Identity")
 def _(layer: Any, shape: Shape) -> Part:
     return Part("Activation", {"activation": "linear"})
@@ -118,7 +137,7 @@ def _scaled(center: np.ndarray, scale: np.ndarray, shape: Shape, invert: bool) -
 # --------------------------------------------------------------------------------------------------- writing
 
 
-def written(layer: Layer, dtype: str) -> Written:
+def written(layer: Layer, shape: Shape) -> Written:
     """The layers of Keras that ours becomes, each with its numbers by name.
 
     Raises
@@ -128,30 +147,40 @@ def written(layer: Layer, dtype: str) -> Written:
     """
     kind = type(layer).__name__
     if kind in _writers:
-        return _writers[kind](layer, dtype)
+        return _writers[kind](layer, shape)
     theirs = getattr(namespace("layer"), kind, None)
     if theirs is None or not type(layer).__module__.startswith("fastnn.") or kind == "Lambda":
         raise ValueError("Keras has no such layer; leave it out, or write the model to a file by to_onnx or to_c")
-    return [(theirs(**arguments_of(layer, theirs), dtype=dtype), {p.name: p.value for p in layer.parameters})]
+    return _alike(layer, theirs)
 
 
-def _options(layer: Layer, dtype: str) -> dict[str, Any]:
-    return {"name": layer.name, "trainable": layer.trainable, "dtype": dtype}
+def _alike(layer: Layer, theirs: Any) -> Written:
+    return [(theirs(**arguments_of(layer, theirs), dtype=layer.dtype), {p.name: p.value for p in layer.parameters})]
+
+
+def _options(layer: Layer) -> dict[str, Any]:
+    return {"name": layer.name, "trainable": layer.trainable, "dtype": layer.dtype}
+
+
+@_writes("CategoryEncoding")
+def _(layer: Any, shape: Shape) -> Written:
+    _check_codes(layer.output_mode, shape)
+    return _alike(layer, namespace("layer").CategoryEncoding)
 
 
 @_writes("Normalization", "MinMaxScaling", "RobustScaling")
-def _(layer: Any, dtype: str) -> Written:
+def _(layer: Any, shape: Shape) -> Written:
     center, scale = (p.value.astype(np.float64) for p in (layer.center, layer.scale))
     if scale.min(initial=1) < 1e-7:
         raise ValueError(f"Keras divides by 1e-7 at least, this layer by {scale.min():g}: drop features that hardly vary")
-    made = namespace("layer").Normalization(mean=center, variance=np.square(scale), invert=layer.invert, **_options(layer, dtype))
+    made = namespace("layer").Normalization(mean=center, variance=np.square(scale), invert=layer.invert, **_options(layer))
     return [(made, {})]
 
 
 @_writes("PCAWhitening")
-def _(layer: Any, dtype: str) -> Written:
+def _(layer: Any, shape: Shape) -> Written:
     keras, kernel = namespace("layer"), layer.kernel.value
     mean = layer.mean.value.astype(np.float64)
-    centred = keras.Normalization(mean=mean, variance=np.ones_like(mean), dtype=dtype, name=f"{layer.name}_mean")
-    turned = keras.Dense(kernel.shape[1], use_bias=False, **{**_options(layer, dtype), "trainable": False})
+    centred = keras.Normalization(mean=mean, variance=np.ones_like(mean), dtype=layer.dtype, name=f"{layer.name}_mean")
+    turned = keras.Dense(kernel.shape[1], use_bias=False, **{**_options(layer), "trainable": False})
     return [(centred, {}), (turned, {"kernel": kernel})]

@@ -10,7 +10,7 @@ from typing import Any
 
 from fastnn import metrics
 from fastnn.exchange.assembling import Assembly, refusing
-from fastnn.exchange.keras.layers import read, written
+from fastnn.exchange.keras.layers import Written, read, written
 from fastnn.exchange.keras.objects import as_ours, as_theirs
 from fastnn.extras import require
 from fastnn.models import Sequential
@@ -88,15 +88,13 @@ def _leaves(model: Any, path: str, keras: Any) -> Iterator[tuple[str, Any]]:
 
 
 def _check_chain(model: Any) -> None:
-    """Refuse a functional model whose layers don't follow one another, or are called in a special way."""
+    """Refuse a functional model whose layers don't follow one another."""
     before = None
     for layer in model.get_config()["layers"]:
-        said = f"from_keras: layer {layer['name']!r} ({layer['class_name']})"
         came = [_sources(node) for node in layer["inbound_nodes"]]
         if came != ([] if before is None else [[before]]):
-            raise ValueError(f"{said}: it doesn't follow {before!r} alone, once; fastnn has layers.Parallel for branches")
-        if any(node["kwargs"].get("training") is not None for node in layer["inbound_nodes"]):
-            raise ValueError(f"{said} is called with training=..., which fastnn's layers can't be")
+            said = f"layer {layer['name']!r} ({layer['class_name']})"
+            raise ValueError(f"from_keras: {said}: it doesn't follow {before!r} alone, once; fastnn has layers.Parallel for branches")
         before = layer["name"]
     if len(model.outputs) != 1:
         raise ValueError(f"from_keras: model {model.name!r} has {len(model.outputs)} outputs, fastnn's have one")
@@ -169,11 +167,11 @@ def _metric(given: Any) -> Any:
 def to_keras(model: Sequential) -> Any:
     """The model as a ``keras.Sequential``; see `Sequential.to_keras`."""
     keras = require("keras", "to_keras")
-    shape, parts = model._require_built(), []
-    for layer in model.layers:
+    parts: Written = []
+    for layer, shape in zip(model.layers, model._shapes(), strict=False):
         with refusing("to_keras", f"layer {layer.name!r} ({type(layer).__name__})"):
-            parts += written(layer, model.dtype)
-    made = keras.Sequential([keras.Input(shape, dtype=model.dtype), *(layer for layer, _ in parts)], name=model.name)
+            parts += written(layer, shape)
+    made = keras.Sequential([keras.Input(model.input_shape[1:], dtype=model.dtype), *(layer for layer, _ in parts)], name=model.name)
     for layer, numbers in parts:
         for variable in layer.weights if numbers else ():
             variable.assign(numbers[variable.name])

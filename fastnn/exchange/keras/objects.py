@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 from collections.abc import Mapping
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 from fastnn.activations import Activation
 from fastnn.configurable import Catalogue, serialize
 from fastnn.extras import require
+from fastnn.initializers import Initializer
 from fastnn.optimizers import Optimizer
 
 __all__ = ["arguments_of", "as_ours", "as_theirs", "fitting", "namespace"]
@@ -77,27 +79,22 @@ def fitting(config: Mapping[str, Any], member: Any, who: str, idle: Mapping[str,
     known, made = inspect.signature(member).parameters, {}
     for key, value in config.items():
         if key in known:
-            made[key] = _argument(key, value)
+            made |= _argument(key, value)
         elif key != "dtype" and value and value != idle.get(key):
             raise ValueError(f"fastnn has no {key}={value!r}" + (f" of {who}" if who else ""))
     return made
 
 
-def _argument(key: str, value: Any) -> Any:
+def _argument(key: str, value: Any) -> dict[str, Any]:
+    """An argument by its name; none for an initializer that fastnn lacks, which has done its work."""
     kind = "schedule" if key == "learning_rate" else key.rpartition("_")[2]
     if kind == "initializer":
-        return _initializer(value)
+        with contextlib.suppress(ValueError, TypeError):
+            return {key: _catalogues()[kind].get(as_ours(kind, value))}
+        return {}
     if key == "seed":
-        return value if isinstance(value, int) else None
-    return as_ours(kind, value) if kind in (*_NAMESPACES, "activation") else value
-
-
-def _initializer(value: Any) -> Any:
-    """Zeros for one that fastnn doesn't have: it has done its work."""
-    try:
-        return _catalogues()["initializer"].get(as_ours("initializer", value))
-    except (ValueError, TypeError):
-        return "zeros"
+        return {key: value if isinstance(value, int) else None}
+    return {key: as_ours(kind, value) if kind in (*_NAMESPACES, "activation") else value}
 
 
 # --------------------------------------------------------------------------------------------------- writing
@@ -138,7 +135,9 @@ def arguments_of(value: Any, theirs: Any) -> dict[str, Any]:
     known, made = inspect.signature(theirs.__init__).parameters, {}
     for key, parameter in inspect.signature(type(value)).parameters.items():
         if key in known or key in ("name", "trainable"):
-            made[key] = as_theirs(value._learning_rate if isinstance(value, Optimizer) and key == "learning_rate" else getattr(value, key))
+            given = value._learning_rate if isinstance(value, Optimizer) and key == "learning_rate" else getattr(value, key)
+            with contextlib.suppress(*[ValueError] if isinstance(given, Initializer) else []):  # one that Keras lacks has done its work
+                made[key] = as_theirs(given)
         elif key != "input_shape" and (given := serialize(getattr(value, key))) != parameter.default and (given or parameter.default):
             raise ValueError(f"Keras' {theirs.__name__} has no {key}, it is {given!r}")
     return made
