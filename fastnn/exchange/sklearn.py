@@ -144,7 +144,7 @@ def to_sklearn(model: Sequential, classes: Any = None) -> Any:
 
 def _split(model: Sequential) -> tuple[Any, list[tuple[Dense, str]]]:
     """The layer that scales the features, if there is one, and the dense ones, each with scikit-learn's name of its activation."""
-    stack = [layer for layer in model.layers if not isinstance(layer, (Noise, Flatten, ActivityRegularization))]
+    stack = [layer for layer in model.layers if not _is_idle(layer)]
     scaler = stack.pop(0) if stack and isinstance(stack[0], FeatureScaling) and not stack[0].invert else None
     dense: list[tuple[Dense, str]] = []
     for layer in stack:
@@ -158,6 +158,11 @@ def _split(model: Sequential) -> tuple[Any, list[tuple[Dense, str]]]:
     if not dense:
         raise ValueError(f"to_sklearn: model {model.name!r} has no Dense layer")
     return scaler, dense
+
+
+def _is_idle(layer: Layer) -> bool:
+    """Whether a layer passes vectors on as they are in inference."""
+    return isinstance(layer, (Flatten, ActivityRegularization)) or type(layer).lower is Noise.lower
 
 
 def _name(activation: activations.Activation) -> str:
