@@ -8,6 +8,7 @@ keras = pytest.importorskip("keras")
 from helpers import SCHEDULES, any_layer, samples_for  # noqa: E402
 from hypothesis import HealthCheck, assume, given, settings  # noqa: E402
 from keras import layers as theirs  # noqa: E402
+from metric_cases import CASES as METRICS  # noqa: E402
 from random_models import inputs, models  # noqa: E402
 
 import fastnn  # noqa: E402
@@ -300,6 +301,10 @@ LACKING = {
     "schedule": {"CosLog4", "Constant", "Cyclic", "MultiStepDecay", "NaturalExponentialDecay", "OneCycle", "StepDecay", "Warmup"},
     "optimizer": {"ASGD", "AdaBelief", "ConjugateGradient", "LARS", "LBFGS", "NAdamW", "RAdam", "Rprop", "ScheduleFreeSGD"},
     "loss": {"GaussianNLL", "MultiMargin", "Quantile", "SmoothL1"},
+    "metric": {
+        *("BalancedAccuracy", "BinaryFocalCrossentropy", "CategoricalFocalCrossentropy", "CohenKappa", "ConfusionMatrix", "Dice"),
+        *("GaussianNLL", "Huber", "MatthewsCorrelation", "MeanLoss", "MultiMargin", "Quantile", "SmoothL1", "Tversky"),
+    },
 }
 """By kind, the members that Keras lacks."""
 ARGUMENTS = {"Constant": {"value": 0.3}, "Sparse": {"sparsity": 0.5}}
@@ -308,7 +313,8 @@ ARGUMENTS = {"Constant": {"value": 0.3}, "Sparse": {"sparsity": 0.5}}
 def one(kind, name):
     if kind == "schedule":
         return SCHEDULES[name]()
-    return CATALOGUES[kind].members[name](**ARGUMENTS.get(name, {}))
+    arguments = METRICS[name].arguments if kind == "metric" and name in METRICS else ARGUMENTS.get(name, {})
+    return CATALOGUES[kind].members[name](**arguments)
 
 
 def compiled(kind, thing):

@@ -131,7 +131,7 @@ def _(layer: Any, shape: Shape) -> Part:
 
 def _scaled(center: np.ndarray, scale: np.ndarray, shape: Shape, invert: bool) -> Part:
     numbers = {"center": center, "scale": scale}
-    return Part("Normalization", {"invert": invert}, {key: np.broadcast_to(value, shape[-1]) for key, value in numbers.items()})
+    return Part("Normalization", {"invert": invert}, {key: np.broadcast_to(value, shape[-1:]) for key, value in numbers.items()})  # type: ignore[arg-type]
 
 
 # --------------------------------------------------------------------------------------------------- writing

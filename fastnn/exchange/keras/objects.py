@@ -132,15 +132,23 @@ def arguments_of(value: Any, theirs: Any) -> dict[str, Any]:
     ValueError
         For one that `theirs` doesn't have, and that isn't our default.
     """
-    known, made = inspect.signature(theirs.__init__).parameters, {}
+    made: dict[str, Any] = {}
+    known = inspect.signature(theirs.__init__).parameters
     for key, parameter in inspect.signature(type(value)).parameters.items():
+        given = _given(value, key)
         if key in known or key in ("name", "trainable"):
-            given = value._learning_rate if isinstance(value, Optimizer) and key == "learning_rate" else getattr(value, key)
             with contextlib.suppress(*[ValueError] if isinstance(given, Initializer) else []):  # one that Keras lacks has done its work
                 made[key] = as_theirs(given)
-        elif key != "input_shape" and (given := serialize(getattr(value, key))) != parameter.default and (given or parameter.default):
+        elif key != "input_shape" and (given := serialize(given)) != parameter.default and (given or parameter.default):
             raise ValueError(f"Keras' {theirs.__name__} has no {key}, it is {given!r}")
     return made
+
+
+def _given(value: Any, key: str) -> Any:
+    """What an object was given as this argument."""
+    if isinstance(value, Optimizer) and key == "learning_rate":
+        return value._learning_rate
+    return getattr(value, key) if hasattr(value, key) else value.get_config()[key]
 
 
 def _activation(activation: Activation) -> Any:
