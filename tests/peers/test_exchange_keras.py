@@ -23,7 +23,7 @@ X = np.random.default_rng(0).normal(size=(9, 4)).astype(np.float32) * 2
 NO_ACTIVATION = {"step", "softmin", "reglu", "geglu", "swiglu"}
 """The activations that Keras lacks."""
 WRONG_THERE = {"sparsemax"}
-"""Keras 3.15 on torch sums cumulative sums, and its rows don't sum to 1."""
+"""The rows of Keras 3.15's don't sum to 1."""
 NO_LAYER = {"ActivationMix", "Columns", "Lambda", "Parallel", "RBF", "RReLU", "Residual"}
 """The layers that Keras lacks."""
 CATALOGUES = {catalogue.kind.split()[-1]: catalogue for catalogue in Catalogue.all}
@@ -92,6 +92,15 @@ def test_activations_that_keras_lacks(name):
     activation = activations.get(name).bind(**NO_VALUES.get(name, {}))
     with pytest.raises(ValueError, match=rf"to_keras: layer 'mine' \(Dense\): Keras has no activation {name}\("):
         model_of(layers.Dense(4, activation=activation, name="mine")).to_keras()
+
+
+def test_an_activation_that_keras_means_otherwise():
+    rows = np.asarray(keras.ops.convert_to_numpy(keras.activations.sparsemax(X))).sum(axis=1)
+    assert not np.allclose(rows, 1), "it is mended: carry it"
+    with pytest.raises(ValueError, match="Keras' activation sparsemax is another one"):
+        model_of(layers.Dense(3, activation="sparsemax")).to_keras()
+    with pytest.raises(ValueError, match="Keras' activation sparsemax is another one"):
+        fastnn.from_keras(keras.Sequential([keras.Input((4,)), theirs.Dense(3, "sparsemax")]))
 
 
 def test_every_parameter_of_an_activation_is_carried_or_refused():

@@ -49,14 +49,24 @@ def as_ours(kind: str, value: Any) -> Any:
         For a Python function or class of the user's, a name that isn't there, or an argument that ours doesn't have.
     """
     if not isinstance(value, dict):
-        return value
-    name = value.get("class_name")
+        return _same(value) if kind == "activation" else value
+    name = value.get("class_name", "function")
     if not str(value.get("module")).startswith("keras") or "config" not in value:
         raise ValueError(f"{kind} {name if name != 'function' else value.get('config')} is Python code, which isn't carried")
     if kind == "activation":
         return _activation_of_layer(value)
     member = _catalogues()[kind].find(str(name))
     return {"class_name": name, "config": fitting(value["config"], member, f"{kind} {name}")}
+
+
+_DIFFERENT = {"sparsemax": "its rows don't sum to 1"}
+"""Activations of the same name in Keras that are something else, and why."""
+
+
+def _same(activation: str) -> str:
+    if activation in _DIFFERENT:
+        raise ValueError(f"Keras' activation {activation} is another one: {_DIFFERENT[activation]}")
+    return activation
 
 
 def _activation_of_layer(value: Mapping[str, Any]) -> Activation:
@@ -76,7 +86,8 @@ def fitting(config: Mapping[str, Any], member: Any, who: str, idle: Mapping[str,
     ValueError
         For one that does something.
     """
-    known, made = inspect.signature(member).parameters, {}
+    made: dict[str, Any] = {}
+    known = inspect.signature(member).parameters
     for key, value in config.items():
         if key in known:
             made |= _argument(key, value)
@@ -157,7 +168,7 @@ def _activation(activation: Activation) -> Any:
 
     plain = activation.name == "linear" or activation == activations.get(activation.name)
     if plain and hasattr(require("keras.activations", "to_keras"), activation.name) and activation.name != "threshold":
-        return activation.name
+        return _same(activation.name)
     layers = {name.lower(): getattr(namespace("layer"), name) for name in ("ReLU", "LeakyReLU", "ELU")}
     layer = layers.get(activation.name.replace("_", ""))
     if layer is None:
