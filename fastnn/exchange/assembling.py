@@ -69,7 +69,8 @@ class Assembly:
         layer.loaded = {key: np.array(value, self.dtype) for key, value in part.weights.items()}
         layer.build(self.shape, self.dtype)
         if {p.name for p in layer.parameters} != set(part.weights):
-            raise ValueError(f"has {', '.join(part.weights) or 'no numbers'}, {part.kind} {', '.join(p.name for p in layer.parameters)}")
+            needed = ", ".join(p.name for p in layer.parameters) or "none"
+            raise ValueError(f"it has the parameters {', '.join(part.weights) or 'none'}, fastnn's {part.kind} {needed}")
         self.shape = layer.compute_output_shape(self.shape)
         self._layers.append(layer)
 

@@ -388,6 +388,20 @@ def own_loss(y, t):
     return y - t
 
 
+@pytest.mark.filterwarnings("ignore:You are saving your model as an HDF5")
+@pytest.mark.parametrize("suffix", [".keras", ".h5"])
+def test_a_file_of_a_model_with_a_loss_of_ones_own(tmp_path, suffix):
+    model = keras.Sequential([keras.Input((4,)), theirs.Dense(3)])
+    model.compile("sgd", own_loss)
+    model.save(tmp_path / f"m{suffix}")
+    with pytest.warns(UserWarning, match="how the model is compiled isn't carried: .*; call compile"):
+        made = fastnn.from_keras(tmp_path / f"m{suffix}")
+    assert not made.compiled
+    assert_equal(made.predict(X), outputs(model, X))
+    with pytest.raises(ValueError, match="not found"):
+        fastnn.from_keras(tmp_path / "none.keras")
+
+
 NOT_CARRIED = {
     "loss own_loss is Python code": {"loss": own_loss},
     "metric own_loss is Python code": {"loss": "mse", "metrics": [own_loss]},

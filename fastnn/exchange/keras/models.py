@@ -53,7 +53,7 @@ def from_keras(model: Any) -> Sequential:
     """
     keras = require("keras", "from_keras")
     if isinstance(model, (str, os.PathLike)):
-        model = keras.saving.load_model(model, safe_mode=True)
+        model = _loaded(model, keras)
     if not isinstance(model, keras.Model):
         raise TypeError(f"from_keras expects a model of Keras 3 or a file of one, got {model!r}")
     layers = list(_leaves(model, "", keras))
@@ -64,6 +64,20 @@ def from_keras(model: Any) -> Sequential:
     made = assembly.model(model.name)
     _compile(made, model)
     return made
+
+
+def _loaded(path: Any, keras: Any) -> Any:
+    """The model in a file; one whose loss, say, is a function that isn't there comes uncompiled."""
+    try:
+        return keras.saving.load_model(path, safe_mode=True)
+    except Exception as error:
+        model = keras.saving.load_model(path, compile=False, safe_mode=True)
+        _warn(error, stacklevel=4)
+        return model
+
+
+def _warn(error: Exception, stacklevel: int) -> None:
+    warnings.warn(f"from_keras: how the model is compiled isn't carried: {error}; call compile", stacklevel=stacklevel)
 
 
 def _said(path: str, layer: Any) -> str:
@@ -143,7 +157,7 @@ def _compile(model: Sequential, keras_model: Any) -> None:
         loss = as_ours("loss", _function_name(keras_model.loss) or config["loss"])
         model.compile(as_ours("optimizer", config["optimizer"]), loss, **chosen)
     except (ValueError, TypeError, KeyError) as error:
-        warnings.warn(f"from_keras: how the model is compiled isn't carried: {error}; call compile", stacklevel=3)
+        _warn(error, stacklevel=4)
 
 
 def _function_name(loss: Any) -> str | None:
