@@ -63,8 +63,9 @@ def examples(page):
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if examples(page)], ids=lambda page: page.name)
-def test_the_manuals_python_runs(page):
-    """In an interpreter of its own, as pages register things; what a page shows as output is printed."""
+def test_the_manuals_python_runs(page, tmp_path, monkeypatch):
+    """In an interpreter and a folder of its own, as pages register things and save models; what a page shows as output is printed."""
+    monkeypatch.chdir(tmp_path)
     status, printed = run_python(examples(page))
     assert status == 0, printed
     for shown in blocks(page, ""):

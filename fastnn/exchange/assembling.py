@@ -13,7 +13,7 @@ from fastnn.layers import Input, Layer
 from fastnn.layers.layer import Shape, layers
 from fastnn.models import Sequential
 
-__all__ = ["Assembly", "Part", "distinct", "refusing", "warn_of_penalties"]
+__all__ = ["Assembly", "Part", "check_shared", "distinct", "refusing", "warn_of_penalties"]
 
 
 class Part(NamedTuple):
@@ -85,6 +85,22 @@ class Assembly:
         if len(self._layers) == 1:
             raise ValueError(f"{self.who}: the model has no layers")
         return Sequential(self._layers, name=name, dtype=self.dtype)
+
+
+def check_shared(who: str, owners: Iterable[tuple[str, Iterable[Any]]]) -> None:
+    """Refuse parameters that stand in two places, as copies of them would be trained apart; `owners` says where which ones are.
+
+    Raises
+    ------
+    ValueError
+        Where there are some.
+    """
+    places: dict[int, str] = {}
+    for place, parameters in owners:
+        for key in map(id, list(parameters)):
+            if key in places:
+                raise ValueError(f"{who}: {place} shares parameters with {places[key]}, which fastnn's layers can't: give it a copy")
+            places[key] = place
 
 
 def distinct(name: str, taken: Collection[str]) -> str:

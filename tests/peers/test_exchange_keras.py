@@ -275,6 +275,13 @@ def test_what_is_refused(said):
     assert str(error.value).startswith("from_keras: ") and said in str(error.value)
 
 
+def test_shared_layers_are_refused():
+    shared = theirs.Dense(4, name="one")
+    model = keras.Sequential([keras.Input((4,)), shared, keras.Sequential([shared], name="inner")])
+    with pytest.raises(ValueError, match=r"layer 'inner/one' \(Dense\) shares parameters with layer 'one' \(Dense\)"):
+        fastnn.from_keras(model)
+
+
 class Subclass(keras.Model):
     def call(self, x):
         return x

@@ -269,11 +269,11 @@ def test_what_is_refused(said):
 
 def test_shared_parameters_are_refused_and_modules_without_any_are_not():
     shared, relu = nn.Linear(4, 4), nn.ReLU()
-    with pytest.raises(ValueError, match=r"layer 2 \(Linear\) shares parameters with 0"):
+    with pytest.raises(ValueError, match=r"layer 2 \(Linear\) shares parameters with layer 0 \(Linear\)"):
         fastnn.from_torch(nn.Sequential(shared, relu, shared))
     tied = nn.Linear(4, 4)
     tied.weight = shared.weight
-    with pytest.raises(ValueError, match=r"layer 1 \(Linear\) shares parameters with 0"):
+    with pytest.raises(ValueError, match=r"layer 1 \(Linear\) shares parameters with layer 0"):
         fastnn.from_torch(nn.Sequential(shared, tied))
     assert len(fastnn.from_torch(nn.Sequential(shared, relu, nn.Linear(4, 4), relu)).layers) == 4
 

@@ -54,7 +54,7 @@ def read(layer: Any, shape: Shape) -> Part:
         raise ValueError("its Python code can't be read; " + _WAY_OUT)
     if name in _readers:
         return _readers[name](layer, shape)
-    if name not in layers.members or name == "Lambda":
+    if name == "Lambda" or not getattr(layers.members.get(name), "__module__", "").startswith("fastnn."):
         raise ValueError(("Python code isn't carried; " if name == "Lambda" else "fastnn has no such layer; ") + _WAY_OUT)
     return _by_name(layer, shape)
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from fastnn import metrics
-from fastnn.exchange.assembling import Assembly, refusing
+from fastnn.exchange.assembling import Assembly, check_shared, refusing
 from fastnn.exchange.keras.layers import Written, read, written
 from fastnn.exchange.keras.objects import as_ours, as_theirs
 from fastnn.extras import require
@@ -57,6 +57,7 @@ def from_keras(model: Any) -> Sequential:
     if not isinstance(model, keras.Model):
         raise TypeError(f"from_keras expects a model of Keras 3 or a file of one, got {model!r}")
     layers = list(_leaves(model, "", keras))
+    check_shared("from_keras", [(_said(path, layer), layer.weights) for path, layer in layers])
     assembly = Assembly("from_keras", _features(model), _dtype(model, layers))
     for path, layer in layers:
         with refusing("from_keras", _said(path, layer)):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fastnn import config
-from fastnn.exchange.assembling import Assembly, Part, distinct, refusing, warn_of_penalties
+from fastnn.exchange.assembling import Assembly, Part, check_shared, distinct, refusing, warn_of_penalties
 from fastnn.exchange.torch.activations import NAMES, as_part
 from fastnn.exchange.torch.layers import readers, writers
 from fastnn.extras import require
@@ -61,7 +61,7 @@ def from_torch(model: Any, input_shape: tuple[int, ...] | None = None) -> Sequen
     if not isinstance(model, torch.nn.Module):
         raise TypeError(f"from_torch expects a torch.nn.Sequential, got {model!r}")
     modules = list(_leaves(model, "", torch.nn))
-    _check_shared(modules)
+    check_shared("from_torch", [(_said(path, module), module.parameters()) for path, module in modules])
     features = _features(modules) if input_shape is None else check_shape(input_shape, "from_torch: input_shape")
     assembly = Assembly("from_torch", features, _dtype(modules))
     for path, module in modules:
@@ -95,16 +95,6 @@ def _leaves(module: Any, path: str, nn: Any) -> Iterator[tuple[str, Any]]:
         if module._forward_hooks or module._forward_pre_hooks:
             raise ValueError("it has hooks, whose Python code can't be read: remove them")
     yield path, module
-
-
-def _check_shared(modules: list[tuple[str, Any]]) -> None:
-    """Refuse parameters that stand in two places: copies of them would be trained apart."""
-    places: dict[int, str] = {}
-    for path, module in modules:
-        for key in [id(parameter) for parameter in module.parameters()]:
-            if key in places:
-                raise ValueError(f"from_torch: {_said(path, module)} shares parameters with {places[key]}, which layers can't: use a copy")
-            places[key] = path
 
 
 _WIDTHS = "in_features", "num_features", "normalized_shape", "num_channels"
