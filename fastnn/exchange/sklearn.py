@@ -124,9 +124,13 @@ def _parts(step: Any) -> list[Part]:
 # --------------------------------------------------------------------------------------------------- writing
 
 
+def _of(module: str, name: str) -> Any:
+    """A class of scikit-learn's."""
+    return getattr(require(f"sklearn.{module}", "to_sklearn", "sklearn"), name)
+
+
 def to_sklearn(model: Sequential, classes: Any = None) -> Any:
     """The model as a fitted estimator of scikit-learn's; see `Sequential.to_sklearn`."""
-    require("sklearn", "to_sklearn", "sklearn")
     if len(model.input_shape) != 2:
         raise ValueError(f"to_sklearn: scikit-learn takes samples that are vectors, the model takes shape {model.input_shape[1:]}")
     scaler, dense = _split(model)
@@ -173,24 +177,20 @@ def _name(activation: activations.Activation) -> str:
 
 def _estimator(kernels: list[np.ndarray], biases: list[np.ndarray], last: str, classes: Any) -> Any:
     """The estimator that the last activation asks for; a classifier's last kernel and bias are put into the order of its labels."""
-    from sklearn.neural_network import MLPClassifier, MLPRegressor
-
     if last in ("softmax", "logistic"):
-        made = MLPClassifier()
+        made = _of("neural_network", "MLPClassifier")()
         made.out_activation_ = _label(made, kernels, biases, last, classes)
         return made
     if last not in ("identity", "exp") or classes is not None:
         way_out = "softmax and sigmoid make a classifier, linear and exponential a regressor, which has no classes"
         raise ValueError(f"to_sklearn: the model ends in {_ACTIVATIONS[last]}; {way_out}")
-    made = MLPRegressor(loss="poisson") if last == "exp" else MLPRegressor()
+    made = _of("neural_network", "MLPRegressor")(**({"loss": "poisson"} if last == "exp" else {}))
     made.out_activation_ = last
     return made
 
 
 def _label(made: Any, kernels: list[np.ndarray], biases: list[np.ndarray], last: str, classes: Any) -> str:
     """Give a classifier its labels, which scikit-learn sorts, and return its last activation: of two classes it has one output."""
-    from sklearn.preprocessing import LabelBinarizer
-
     outputs = len(biases[-1])
     many = last == "logistic" and outputs > 1
     expected = outputs if last == "softmax" or many else 2
@@ -204,7 +204,7 @@ def _label(made: Any, kernels: list[np.ndarray], biases: list[np.ndarray], last:
         kernels[-1], biases[-1], labels = kernels[-1][:, order], biases[-1][order], labels[order]
     if expected == 2 and not many:
         kernels[-1], biases[-1] = (each[..., 1:] - each[..., :1] for each in (kernels[-1], biases[-1]))
-    made._label_binarizer = LabelBinarizer().fit(np.eye(outputs, dtype=int) if many else labels)
+    made._label_binarizer = _of("preprocessing", "LabelBinarizer")().fit(np.eye(outputs, dtype=int) if many else labels)
     made.classes_ = made._label_binarizer.classes_
     return "logistic" if many or expected == 2 else "softmax"
 
@@ -219,10 +219,7 @@ def _give(made: Any, kernels: list[np.ndarray], biases: list[np.ndarray]) -> Non
 
 
 def _pipeline(scaling: Layer, estimator: Any) -> Any:
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import StandardScaler
-
-    scaler = StandardScaler()
+    scaler = _of("preprocessing", "StandardScaler")()
     scaler.mean_, scaler.scale_ = (p.numpy().astype(np.float64) for p in scaling.parameters)
     scaler.var_, scaler.n_features_in_, scaler.n_samples_seen_ = np.square(scaler.scale_), len(scaler.mean_), 1
-    return make_pipeline(scaler, estimator)
+    return _of("pipeline", "make_pipeline")(scaler, estimator)

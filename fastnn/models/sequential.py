@@ -197,7 +197,8 @@ class Sequential(Trainer):
         Returns
         -------
         MLPClassifier or MLPRegressor
-            In a ``Pipeline`` behind a ``StandardScaler`` where the model begins with a layer that scales features.
+            In a ``Pipeline`` behind a ``StandardScaler`` where the model begins with a layer that scales features. A classifier's outputs
+            are in the order of its sorted labels, as always there. Dropout and noise are left out.
 
         Raises
         ------
