@@ -246,6 +246,7 @@ NOT_WRITTEN = {
     "classes must be 3 different labels": (lambda: dense("softmax"), ["a", "b"]),
     "classes must be 2 different labels": (lambda: model_of(layers.Dense(1, activation="sigmoid")), ["a", "a"]),
     "classes must be 2 different labels, in": (lambda: model_of(layers.Dense(1, activation="softmax")), None),
+    "labels that may be there at once": (lambda: dense("sigmoid"), ["a", "b", "c"]),
     "a regressor, which has no classes": (lambda: dense("linear"), [1, 2]),
     "hidden activations must be alike": (lambda: dense("relu", "tanh", "linear"), None),
     "and one of linear, sigmoid, tanh and relu; they are softmax": (lambda: dense("softmax", "linear"), None),

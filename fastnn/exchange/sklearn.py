@@ -140,6 +140,10 @@ def to_sklearn(model: Sequential, classes: Any = None) -> Any:
         raise ValueError(f"to_sklearn: hidden activations must be alike, and one of linear, sigmoid, tanh and relu; they are {said}")
     kernels = [layer.kernel.numpy() for layer, _ in dense]
     biases = [layer.bias.numpy() if layer.bias else np.zeros(layer.units, model.dtype) for layer, _ in dense]
+    if classes is not None and dense[-1][1] == "logistic" and dense[-1][0].units > 1:
+        raise ValueError(
+            "to_sklearn: outputs of sigmoid are labels that may be there at once, which scikit-learn numbers: leave classes out"
+        )
     made = _estimator(kernels, biases, dense[-1][1], model.metadata.get("classes") if classes is None else classes)
     made.set_params(hidden_layer_sizes=tuple(len(bias) for bias in biases[:-1]), activation=hidden[0])
     _give(made, kernels, biases)
@@ -192,21 +196,24 @@ def _estimator(kernels: list[np.ndarray], biases: list[np.ndarray], last: str, c
 def _label(made: Any, kernels: list[np.ndarray], biases: list[np.ndarray], last: str, classes: Any) -> str:
     """Give a classifier its labels, which scikit-learn sorts, and return its last activation: of two classes it has one output."""
     outputs = len(biases[-1])
-    many = last == "logistic" and outputs > 1
-    expected = outputs if last == "softmax" or many else 2
+    if last == "logistic" and outputs > 1:
+        return _binarized(made, np.eye(outputs, dtype=int), last)  # labels that may be there at once: scikit-learn numbers them
+    expected = 2 if last == "logistic" else outputs
     labels = np.arange(expected) if classes is None else np.asarray(classes)
     if labels.shape != (expected,) or len(np.unique(labels)) != expected or expected < 2:
         raise ValueError(f"to_sklearn: classes must be {max(expected, 2)} different labels, in the order of the outputs, got {classes!r}")
-    if last == "logistic" and not many:  # as a softmax, in which the first class has the input 0
+    if last == "logistic":  # as a softmax, in which the first class has the input 0
         kernels[-1], biases[-1] = (np.concatenate([np.zeros_like(each), each], axis=-1) for each in (kernels[-1], biases[-1]))
-    if not many:
-        order = np.argsort(labels)
-        kernels[-1], biases[-1], labels = kernels[-1][:, order], biases[-1][order], labels[order]
-    if expected == 2 and not many:
+    kernels[-1], biases[-1] = (each[..., np.argsort(labels)] for each in (kernels[-1], biases[-1]))
+    if expected == 2:
         kernels[-1], biases[-1] = (each[..., 1:] - each[..., :1] for each in (kernels[-1], biases[-1]))
-    made._label_binarizer = _of("preprocessing", "LabelBinarizer")().fit(np.eye(outputs, dtype=int) if many else labels)
+    return _binarized(made, labels, "logistic" if expected == 2 else last)
+
+
+def _binarized(made: Any, labels: np.ndarray, last: str) -> str:
+    made._label_binarizer = _of("preprocessing", "LabelBinarizer")().fit(labels)
     made.classes_ = made._label_binarizer.classes_
-    return "logistic" if many or expected == 2 else "softmax"
+    return last
 
 
 def _give(made: Any, kernels: list[np.ndarray], biases: list[np.ndarray]) -> None:
