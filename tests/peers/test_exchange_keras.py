@@ -310,16 +310,17 @@ def test_parameters_are_copied():
 
 # --------------------------------------------------------------------------------- options, and how it is compiled
 
+HALVES = "HalfBinomialLoss", "HalfMultinomialLoss", "HalfPoissonLoss", "HalfSquaredError"
 LACKING = {
     "initializer": {"TorchLinear", "Sparse"},
-    "regularizer": set(),
+    "regularizer": {"BatchL2"},
     "constraint": set(),
     "schedule": {"CosLog4", "Constant", "Cyclic", "MultiStepDecay", "NaturalExponentialDecay", "OneCycle", "StepDecay", "Warmup"},
     "optimizer": {"ASGD", "AdaBelief", "ConjugateGradient", "LARS", "LBFGS", "NAdamW", "RAdam", "Rprop", "ScheduleFreeSGD"},
-    "loss": {"GaussianNLL", "MultiMargin", "Quantile", "SmoothL1"},
+    "loss": {"GaussianNLL", "MultiMargin", "Quantile", "SmoothL1", *HALVES},
     "metric": {
         *("BalancedAccuracy", "BinaryFocalCrossentropy", "CategoricalFocalCrossentropy", "CohenKappa", "ConfusionMatrix", "Dice"),
-        *("GaussianNLL", "Huber", "MatthewsCorrelation", "MeanLoss", "MultiMargin", "Quantile", "SmoothL1", "Tversky"),
+        *("GaussianNLL", "Huber", "MatthewsCorrelation", "MeanLoss", "MultiMargin", "Quantile", "SmoothL1", "Tversky", *HALVES),
     },
 }
 """By kind, the members that Keras lacks."""
@@ -356,6 +357,9 @@ def test_everything_that_has_a_name_is_carried_or_refused(kind, name):
     if name in LACKING[kind]:
         if kind == "initializer":  # it has done its work
             assert isinstance(fastnn.from_keras(model.to_keras()).layers[0].kernel_initializer, initializers.GlorotUniform)
+        elif kind in ("regularizer", "constraint"):
+            with pytest.raises(ValueError, match=rf"\(Dense\): Keras has no {kind} {name}"):
+                model.to_keras()
         else:
             with pytest.warns(
                 UserWarning, match=rf"to_keras: how the model is compiled isn't carried: Keras has no {kind} {name}; call compile"
