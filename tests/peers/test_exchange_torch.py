@@ -291,8 +291,13 @@ def test_input_shape():
         fastnn.from_torch(nn.Linear(4, 3), (5,))
     with pytest.raises(ValueError, match="the model has no layers"):
         fastnn.from_torch(nn.Sequential(), (4,))
-    with pytest.raises(TypeError, match=r"expects a torch\.nn\.Sequential, got 'x\.pt'"):
+    with pytest.raises(TypeError, match=r"expects a torch\.nn\.Sequential, got str; build the module"):
         fastnn.from_torch("x.pt")
+
+
+def test_a_class_of_ones_own_is_refused():
+    with pytest.raises(ValueError, match=r"layer 0 \(Net\): its Python code can't be read; pass a torch\.nn\.Sequential"):
+        fastnn.from_torch(Net())
 
 
 def test_an_unbuilt_model_is_refused():

@@ -55,7 +55,7 @@ def from_keras(model: Any) -> Sequential:
     if isinstance(model, (str, os.PathLike)):
         model = _loaded(model, keras)
     if not isinstance(model, keras.Model):
-        raise TypeError(f"from_keras expects a model of Keras 3 or a file of one, got {model!r}")
+        raise TypeError(f"from_keras expects a model of Keras 3 or a file of one, got {type(model).__module__}.{type(model).__name__}")
     layers = list(_leaves(model, "", keras))
     check_shared("from_keras", [(_said(path, layer), layer.weights) for path, layer in layers])
     assembly = Assembly("from_keras", _features(model), _dtype(model, layers))

@@ -59,7 +59,9 @@ def from_torch(model: Any, input_shape: tuple[int, ...] | None = None) -> Sequen
     """
     torch = require("torch", "from_torch")
     if not isinstance(model, torch.nn.Module):
-        raise TypeError(f"from_torch expects a torch.nn.Sequential, got {model!r}")
+        raise TypeError(
+            f"from_torch expects a torch.nn.Sequential, got {type(model).__name__}; build the module and load a state into it before"
+        )
     modules = list(_leaves(model, "", torch.nn))
     check_shared("from_torch", [(_said(path, module), module.parameters()) for path, module in modules])
     features = _features(modules) if input_shape is None else check_shape(input_shape, "from_torch: input_shape")
@@ -88,10 +90,11 @@ def _leaves(module: Any, path: str, nn: Any) -> Iterator[tuple[str, Any]]:
     with refusing("from_torch", _said(path, module)):
         own = not type(module).__module__.startswith("torch.nn.modules.")
         if own or type(module).__name__ not in readers.keys() | NAMES.keys():
-            raise ValueError(
-                ("its Python code can't be read" if own else "fastnn has no such layer")
-                + "; put the modules before and behind it into a torch.nn.Sequential of their own"
+            reason = "its Python code can't be read" if own else "fastnn has no such layer"
+            way_out = (
+                "put the modules before and behind it into a torch.nn.Sequential of their own" if path else "pass a torch.nn.Sequential"
             )
+            raise ValueError(f"{reason}; {way_out}")
         if module._forward_hooks or module._forward_pre_hooks:
             raise ValueError("it has hooks, whose Python code can't be read: remove them")
     yield path, module
