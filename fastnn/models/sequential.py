@@ -211,6 +211,34 @@ class Sequential(Trainer):
 
         return to_sklearn(self, classes)
 
+    def to_c(self, filepath: Any, *, name: str = "model", overwrite: bool = True) -> None:
+        """Write the model as one self-contained C99 file, for programs and boards without Python; see ``docs/c.md``.
+
+        It computes one sample, or several one after the other, in float and in double, with the weights as constants, scratch memory on the
+        stack, and nothing but libm. Batch normalization is folded into the dense layer before it, as in `freeze`. The file has a
+        self-test: ``cc -DMODEL_MAIN model.c -lm && ./a.out``.
+
+        Parameters
+        ----------
+        filepath : str or path-like
+            Any name; ``.c`` is customary, and ``.cpp`` compiles too.
+        name : str
+            What all names in the file begin with: ``model_predict_float``, ``model_predict_double``, ...
+        overwrite : bool
+            Whether an existing file may be replaced.
+
+        Raises
+        ------
+        ValueError
+            When the model isn't built, has a layer without C form (which is named) or parameters that aren't finite, `name` is no
+            identifier, or the file exists and may not be replaced.
+        OSError
+            When the file can't be written; a file that was there before is untouched.
+        """
+        from fastnn.exchange.c import to_c
+
+        to_c(self, filepath, name, overwrite)
+
     def get_config(self) -> dict[str, Any]:
         """Name, dtype and layers, as :meth:`from_config` takes them."""
         return {
