@@ -1,4 +1,4 @@
-"""The console command ``fastnn``: train, predict, info, catalogue, bench."""
+"""The console command ``fastnn``: train, predict, info, export, catalogue, bench."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 import fastnn
-from fastnn.cli import bench, catalogue, info, predict, train
+from fastnn.cli import bench, catalogue, export, info, predict, train
 
 __all__ = ["main"]
 
@@ -20,6 +20,7 @@ _EXAMPLES = """examples:
   fastnn train mnist --data-dir DIR --hidden 256,128    the four files of MNIST in DIR
   fastnn predict model.fnn new.csv --out predictions.csv
   fastnn info model.fnn
+  fastnn export model.fnn model.c                       as C, for programs without Python
   fastnn catalogue optimizer                            what there is, with formulas
   fastnn bench
 
@@ -84,7 +85,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"fastnn {fastnn.__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands")
-    for command in (train, predict, info, catalogue, bench):
+    for command in (train, predict, info, export, catalogue, bench):
         command.add_parser(commands)
     return parser
 

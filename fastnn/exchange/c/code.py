@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from fastnn.backend import registry
-from fastnn.exchange.c.forms import Form, forms
+from fastnn.exchange.c.form import Form, forms
 from fastnn.exchange.c.layout import Layout, Place
 from fastnn.exchange.c.steps import Step
 

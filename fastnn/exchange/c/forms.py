@@ -1,86 +1,16 @@
-"""What each op is in C: the body of a function of its arguments.
-
-In a body, ``real`` is float or double, ``@exp(x)`` the function of libm for it (``expf`` or ``exp``), ``$sigmoid(x)`` the C form of another
-op, and ``0.5`` a literal of it. Conditions are written so that NaN stays NaN.
-"""
+"""What each op is in C; see ``fastnn/exchange/c/form.py`` for how to read it."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from fastnn.activations.saturating import HUGE, SELU_ALPHA, SELU_SCALE
 from fastnn.activations.smooth import FAR, GONE, LAMBERT
+from fastnn.exchange.c.form import elementwise, rowwise
 
-__all__ = ["Form", "elementwise", "forms", "rowwise"]
-
-Prepare = Callable[[dict[str, Any]], dict[str, Any]]
-
-
-@dataclass(frozen=True)
-class Form:
-    """How an op is written in C.
-
-    Attributes
-    ----------
-    body : str
-        Of a function that returns an entry of the output, for one of each input; or, row by row, of one that takes pointers to a row.
-        It is given those arguments, scalars and (row by row) sizes of the op's signature whose names stand in it.
-    rowwise : bool
-    prepare : callable, optional
-        Turns what the op is given, by name, into what the body is given: constants that are better computed once.
-    matrix : bool
-        Whether the op goes through a matrix, ``x (n, k), w (k, m) -> z (n, m)``, so that its rows of input and output never overlap.
-    """
-
-    body: str
-    rowwise: bool = False
-    prepare: Prepare | None = None
-    matrix: bool = False
-
-    def uses(self, name: str) -> bool:
-        """Whether the body has the argument or size of that name."""
-        return re.search(rf"\b{name}\b", self.body) is not None
-
-
-forms: dict[str, Form] = {}
-"""The C form of each op, by the op's name."""
-
-
-def elementwise(op: str, body: str, prepare: Prepare | None = None) -> None:
-    """Say what an op of entries is in C.
-
-    Parameters
-    ----------
-    op : str
-        Its name.
-    body : str
-        Of a C function that returns the output's entry, with the op's argument names for entries: ``"return z < 0 ? 0 : z;"``.
-    prepare : callable, optional
-        See :class:`Form`.
-    """
-    forms[op] = Form(body.strip(), False, prepare)
-
-
-def rowwise(op: str, body: str, prepare: Prepare | None = None, matrix: bool = False) -> None:
-    """Say what an op of rows is in C.
-
-    Parameters
-    ----------
-    op : str
-        Its name.
-    body : str
-        Of a C function, with the op's argument names for pointers to a row, or to a whole array that has no axis ``n``; sizes have the
-        names that they have in the op's signature. Rows of input and output may be the same.
-    prepare : callable, optional
-    matrix : bool
-        See :class:`Form`.
-    """
-    forms[op] = Form(re.sub(r"\n+", "\n", body.strip()), True, prepare, matrix)
+__all__: list[str] = []
 
 
 def _horner(coefficients: list[float], x: str) -> str:
@@ -94,7 +24,13 @@ def _horner(coefficients: list[float], x: str) -> str:
 
 elementwise("relu", "return z < 0 ? 0 : z;")
 elementwise("relu6", "return z < 0 ? 0 : z > 6 ? 6 : z;")
-elementwise("general_relu", "return z <= threshold ? (negative_slope > 0 ? negative_slope * (z - threshold) : 0) : z > max_value ? max_value : z;")
+elementwise(
+    "general_relu",
+    """
+if (z <= threshold) return negative_slope > 0 ? negative_slope * (z - threshold) : 0;
+return z > max_value ? max_value : z;
+""",
+)
 elementwise("leaky_relu", "return z > 0 ? z : negative_slope * z;")
 elementwise("prelu", "return z > 0 ? z : alpha * z;")
 elementwise("threshold", "return z <= threshold ? default_value : z;")
@@ -182,10 +118,10 @@ for (size_t j = 0; j < m; j++) { const real over = z[j] - most - limit; a[j] = o
 
 # ------------------------------------------------------------------------------------------- normalizations
 
-_DOWN = """
+_DOWN = f"""
 real most = 0, square = 0;
 for (size_t j = 0; j < m; j++) if (@fabs(x[j]) > most) most = @fabs(x[j]);
-const real down = most > 1e15 ? 1 / most : 1; /* so that squares don't overflow */
+const real down = most > 1e15 ? {2.0**-73!r} : 1; /* so that squares don't overflow */
 """
 rowwise(
     "standardize",
@@ -196,7 +132,8 @@ mean /= (real)m;
 for (size_t j = 0; j < m; j++) shift += x[j] * down - mean;
 mean += shift / (real)m; /* what the first sum's rounding left */
 for (size_t j = 0; j < m; j++) square += (x[j] * down - mean) * (x[j] * down - mean);
-square = 1 / @sqrt(square / (real)m + epsilon * down * down);
+square = square / (real)m + epsilon * down * down;
+square = square <= 0 ? 0 : 1 / @sqrt(square); /* 0: equal numbers, so large that epsilon vanishes */
 for (size_t j = 0; j < m; j++) h[j] = (x[j] * down - mean) * square;
 """,
 )
@@ -239,6 +176,8 @@ elementwise("maximum", "return a > b || a != a ? a : b;")
 elementwise("minimum", "return a < b || a != a ? a : b;")
 elementwise("mix", "return x + (a - x) * weight;")
 rowwise("take_columns", "for (size_t j = 0; j < m; j++) y[j] = x[index[j]];")
+
+
 def _transposed(given: dict[str, Any]) -> dict[str, Any]:
     """Fewer than 8 columns don't fill a vector register: their sums run along the rows of the transposed kernel instead."""
     return given if given["w"].shape[1] >= 8 else {**given, "w": np.ascontiguousarray(given["w"].T)}
@@ -261,8 +200,10 @@ for (size_t j = 0; j < m; j++) z[j] = (real)b[j];
 for (; i + 8 <= k; i += 8) { /* eight at a time: z is read and written an eighth as often */
     const real x0 = x[i], x1 = x[i + 1], x2 = x[i + 2], x3 = x[i + 3], x4 = x[i + 4], x5 = x[i + 5], x6 = x[i + 6], x7 = x[i + 7];
     for (size_t j = 0; j < m; j++)
-        z[j] += x0 * (real)w[i * m + j] + x1 * (real)w[(i + 1) * m + j] + x2 * (real)w[(i + 2) * m + j] + x3 * (real)w[(i + 3) * m + j]
-              + x4 * (real)w[(i + 4) * m + j] + x5 * (real)w[(i + 5) * m + j] + x6 * (real)w[(i + 6) * m + j] + x7 * (real)w[(i + 7) * m + j];
+        z[j] += x0 * (real)w[i * m + j] + x1 * (real)w[(i + 1) * m + j]
+              + x2 * (real)w[(i + 2) * m + j] + x3 * (real)w[(i + 3) * m + j]
+              + x4 * (real)w[(i + 4) * m + j] + x5 * (real)w[(i + 5) * m + j]
+              + x6 * (real)w[(i + 6) * m + j] + x7 * (real)w[(i + 7) * m + j];
 }
 for (; i < k; i++) for (size_t j = 0; j < m; j++) z[j] += x[i] * (real)w[i * m + j];
 """,

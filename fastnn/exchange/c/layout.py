@@ -86,7 +86,8 @@ class Layout:
         """Where a buffer lies."""
         root, matrix = self._root(array), array if array.ndim > 1 else array[:, None]
         offset = self._offsets.get(root, 0) + (span(array)[0] - root[0]) // array.itemsize
-        return Place(self._names.get(root, "s"), offset, *matrix.shape, matrix.strides[0] // array.itemsize)
+        rows, columns = matrix.shape
+        return Place(self._names.get(root, "s"), offset, rows, columns, matrix.strides[0] // array.itemsize)
 
     def table(self, constant: np.ndarray) -> int:
         """The number of a constant's table."""

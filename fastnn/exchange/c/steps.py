@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from fastnn.backend import Argument
-from fastnn.exchange.c.forms import Form, forms
+from fastnn.exchange.c.form import Form, forms
 from fastnn.layers.layer import Layer
 from fastnn.program import Call, Program, Tensor
 
@@ -91,7 +91,7 @@ def _lowered(layer: Layer, program: Program, x: Tensor, steps: list[Step]) -> Te
 def _check_finite(layer: Layer) -> None:
     for path, parameter in layer.named_weights():
         if not np.isfinite(parameter.value).all():
-            raise ValueError(f"to_c: parameter {path!r} holds numbers that aren't finite, so the outputs would be NaN; train the model again")
+            raise ValueError(f"to_c: parameter {path!r} holds NaN or infinity, which would pass to the outputs; train the model again")
 
 
 def step(who: str, call: Call) -> Step:

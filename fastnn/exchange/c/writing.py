@@ -40,10 +40,10 @@ def to_c(model: Sequential, filepath: Any, name: str = "model", overwrite: bool 
 
 def source(model: Sequential, name: str = "model", filename: str = "model.c") -> str:
     """The text of the C file of a built model; arguments and errors as for `Sequential.to_c`."""
-    model._require_built()
+    features = model._require_built()
     if not isinstance(name, str) or not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]{0,39}", name):
         raise ValueError(f"to_c: name must be at most 40 letters, digits and underscores, beginning with a letter, got {name!r}")
-    layout = Layout(*steps_of(frozen(model.layers), model.input_shape[1:], model.dtype))
+    layout = Layout(*steps_of(frozen(model.layers), features, model.dtype))
     codes = [Code(real, layout) for real in ("float", "double")]
     values = _values(model, layout) | {"filename": plain(filename), "math": _math(codes), "types": _types(model, layout)}
     values |= _test_case(model)
