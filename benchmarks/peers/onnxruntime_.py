@@ -30,13 +30,17 @@ def _graph(network: Network) -> onnx.GraphProto:
     return helper.make_graph(nodes, "network", ends[:1], ends[1:], constants)
 
 
-@predicts("ONNX Runtime")
-def predictor(workload: Prediction) -> Callable[[np.ndarray], np.ndarray]:
-    network = workload.network
+def session(network: Network) -> onnxruntime.InferenceSession:
+    """The network in ONNX Runtime, on one thread."""
     model = helper.make_model(_graph(network), opset_imports=[helper.make_opsetid("", _OPSET)], ir_version=_IR)
     onnx.checker.check_model(model)
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
-    session = onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
-    names = [session.get_outputs()[0].name]
-    return lambda x: session.run(names, {"x": x})[0]
+    return onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+
+
+@predicts("ONNX Runtime")
+def predictor(workload: Prediction) -> Callable[[np.ndarray], np.ndarray]:
+    running = session(workload.network)
+    names = [running.get_outputs()[0].name]
+    return lambda x: running.run(names, {"x": x})[0]

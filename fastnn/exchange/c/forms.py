@@ -186,18 +186,18 @@ def _transposed(given: dict[str, Any]) -> dict[str, Any]:
 rowwise(
     "dense",
     """
-size_t i = 0;
+const size_t whole = k - k % 8;
 if (m < 8) { /* w is transposed */
     for (size_t c = 0; c < m; c++) {
         real part[8] = {0};
-        for (i = 0; i + 8 <= k; i += 8) for (size_t j = 0; j < 8; j++) part[j] += x[i + j] * (real)w[c * k + i + j];
-        for (; i < k; i++) part[0] += x[i] * (real)w[c * k + i];
+        for (size_t i = 0; i < whole; i += 8) for (size_t j = 0; j < 8; j++) part[j] += x[i + j] * (real)w[c * k + i + j];
+        for (size_t i = whole; i < k; i++) part[0] += x[i] * (real)w[c * k + i];
         z[c] = (real)b[c] + (((part[0] + part[4]) + (part[1] + part[5])) + ((part[2] + part[6]) + (part[3] + part[7])));
     }
     return;
 }
 for (size_t j = 0; j < m; j++) z[j] = (real)b[j];
-for (; i + 8 <= k; i += 8) { /* eight at a time: z is read and written an eighth as often */
+for (size_t i = 0; i < whole; i += 8) { /* eight at a time, then four: z is read and written less often */
     const real x0 = x[i], x1 = x[i + 1], x2 = x[i + 2], x3 = x[i + 3], x4 = x[i + 4], x5 = x[i + 5], x6 = x[i + 6], x7 = x[i + 7];
     for (size_t j = 0; j < m; j++)
         z[j] += x0 * (real)w[i * m + j] + x1 * (real)w[(i + 1) * m + j]
@@ -205,7 +205,14 @@ for (; i + 8 <= k; i += 8) { /* eight at a time: z is read and written an eighth
               + x4 * (real)w[(i + 4) * m + j] + x5 * (real)w[(i + 5) * m + j]
               + x6 * (real)w[(i + 6) * m + j] + x7 * (real)w[(i + 7) * m + j];
 }
-for (; i < k; i++) for (size_t j = 0; j < m; j++) z[j] += x[i] * (real)w[i * m + j];
+if (k & 4) {
+    const size_t i = whole;
+    const real x0 = x[i], x1 = x[i + 1], x2 = x[i + 2], x3 = x[i + 3];
+    for (size_t j = 0; j < m; j++)
+        z[j] += x0 * (real)w[i * m + j] + x1 * (real)w[(i + 1) * m + j]
+              + x2 * (real)w[(i + 2) * m + j] + x3 * (real)w[(i + 3) * m + j];
+}
+for (size_t i = whole + (k & 4); i < k; i++) for (size_t j = 0; j < m; j++) z[j] += x[i] * (real)w[i * m + j];
 """,
     _transposed,
     matrix=True,
