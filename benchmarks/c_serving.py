@@ -127,7 +127,7 @@ def runtime_bytes() -> int:
 def lines(found: dict[str, Any]) -> Iterator[str]:
     """The tables as Markdown."""
     yield from machine_lines(found["machine"])
-    yield f"\nMicroseconds for one sample, median of {found['rounds']} rounds in turn and the distance of their quartiles; ratios to {BASE}\n"
+    yield f"\nMicroseconds for one sample, medians of {found['rounds']} rounds and the distance of their quartiles; ratios to {BASE}\n"
     names = [each["network"] for each in found["networks"]]
     rows = [["float32", *(cell for name in names for cell in (name, "spread", "ratio"))]]
     for entrant in found["networks"][0]["microseconds"]:

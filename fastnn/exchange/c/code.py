@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from fastnn.backend import registry
-from fastnn.exchange.c.form import Form, forms
+from fastnn.exchange.c.form import Form, forms, helpers
 from fastnn.exchange.c.layout import Layout, Place
 from fastnn.exchange.c.steps import Step
 
@@ -46,11 +46,12 @@ class Code:
 
     # ------------------------------------------------------------------------------------------- functions
 
-    def _function(self, op: str) -> str:
-        """The name of the C function of an op of entries, which is written if it hasn't been."""
-        form = forms[op]
-        used = [a if isinstance(a, str) else a.name for a in registry[op].arguments]
-        return self._add(op, form, "real", [f"real {name}" for name in used if form.uses(name)])
+    def _function(self, name: str) -> str:
+        """The name of the C function of a helper or an op of entries, which is written if it hasn't been."""
+        if name in helpers:
+            return self._add(name, helpers[name], "real", ["real x"])
+        used = [a if isinstance(a, str) else a.name for a in registry[name].arguments]
+        return self._add(name, forms[name], "real", [f"real {each}" for each in used if forms[name].uses(each)])
 
     def _add(self, op: str, form: Form, returns: str, parameters: list[str]) -> str:
         name = f"model_{op}_{self.real}"
@@ -63,6 +64,7 @@ class Code:
 
     def _rendered(self, text: str) -> str:
         """The text of a form with this precision's type, literals and functions."""
+        text = re.sub(r"\[\[(.*?)\|\|(.*?)\]\]", r"\1" if self.real == "float" else r"\2", text)
         text = re.sub(r"\$(\w+)", lambda found: self._function(found[1]), text)
         text = re.sub(r"\breal\b", self.real, text)
         if self.real == "float":

@@ -1,7 +1,8 @@
 """How an op is written in C, and the table of all that are.
 
 In a form's body, ``real`` is float or double, ``@exp(x)`` the function of libm for it (``expf`` or ``exp``), ``$sigmoid(x)`` the C form of
-another op, and ``0.5`` a literal of it. Write conditions so that NaN stays NaN.
+another op or of a helper, ``0.5`` a literal of it, and ``[[23||52]]`` what stands there in float and in double. Write conditions so that
+NaN stays NaN.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["Form", "elementwise", "forms", "rowwise"]
+__all__ = ["Form", "elementwise", "forms", "helper", "helpers", "rowwise"]
 
 Prepare = Callable[[dict[str, Any]], dict[str, Any]]
 
@@ -44,6 +45,15 @@ class Form:
 
 forms: dict[str, Form] = {}
 """The C form of each op, by the op's name."""
+
+
+helpers: dict[str, Form] = {}
+"""Functions of one number ``x`` that forms call."""
+
+
+def helper(name: str, body: str) -> None:
+    """Give forms a function to call: ``$name(...)`` of one number, which its body calls ``x``."""
+    helpers[name] = Form(body.strip())
 
 
 def elementwise(op: str, body: str, prepare: Prepare | None = None) -> None:

@@ -8,16 +8,10 @@ import numpy as np
 
 from fastnn.activations.saturating import HUGE, SELU_ALPHA, SELU_SCALE
 from fastnn.activations.smooth import FAR, GONE, LAMBERT
+from fastnn.exchange.c.exponentials import polynomial
 from fastnn.exchange.c.form import elementwise, rowwise
 
 __all__: list[str] = []
-
-
-def _horner(coefficients: list[float], x: str) -> str:
-    text = repr(coefficients[-1])
-    for c in coefficients[-2::-1]:
-        text = f"({text} * {x} + {c!r})"
-    return text
 
 
 # ---------------------------------------------------------------------------------------------- activations
@@ -42,14 +36,24 @@ elementwise("hard_shrink", "return @fabs(z) <= threshold ? 0 : z;")
 elementwise("soft_shrink", "return z > threshold ? z - threshold : z < -threshold ? z + threshold : z - z;")
 elementwise("sparse_sigmoid", "return z < -1 ? 0 : z > 1 ? 1 : (z + 1) / 2;")
 elementwise("sparse_plus", "const real half = $sparse_sigmoid(z);\nreturn z >= 1 ? z : half * half;")
-elementwise("sigmoid", "const real e = @exp(-@fabs(z));\nreturn (z < 0 ? e : 1) / (1 + e);")
-elementwise("tanh", "return @tanh(z);")
+elementwise("sigmoid", "const real e = $exp_below(z);\nreturn (z < 0 ? e : 1) / (1 + e);")
+elementwise("tanh", "const real e = $expm1_below(2 * z), size = -e / (2 + e);\nreturn z < 0 ? -size : size;")
 elementwise("softsign", f"const real b = $hard_tanh(z, -{HUGE!r}, {HUGE!r});\nreturn b / (1 + @fabs(b));")
-elementwise("elu", "return z > 0 ? z : alpha * @expm1(z);")
+elementwise(
+    "elu",
+    """
+union { real value; [[uint32_t||uint64_t]] bits; } entry, below;
+entry.value = z;
+below.value = alpha * $expm1_below(z);
+const [[uint32_t||uint64_t]] negative = 0u - (entry.bits >> [[31||63]]);
+entry.bits = (below.bits & negative) | (entry.bits & ~negative);
+return entry.value;
+""",
+)
 elementwise("selu", f"return {SELU_SCALE!r} * $elu(z, {SELU_ALPHA!r});")
-elementwise("celu", "return z > 0 ? z : alpha * @expm1(z / alpha);")
-elementwise("softplus", "return (z > 0 ? z : 0) + @log1p(@exp(-@fabs(z)));")
-elementwise("log_sigmoid", "return (z < 0 ? z : 0) - @log1p(@exp(-@fabs(z)));")
+elementwise("celu", "return (z > 0 ? z : 0) + alpha * $expm1_below(z > 0 ? 0 : z / alpha);")
+elementwise("softplus", "return (z > 0 ? z : 0) + @log1p($exp_below(z));")
+elementwise("log_sigmoid", "return (z < 0 ? z : 0) - @log1p($exp_below(z));")
 elementwise(
     "squareplus",
     "const real half = 0.5 * @fabs(z) + 0.5 * @hypot(z, @sqrt(b));\nreturn z < 0 ? 0.25 * b / half : half;",
@@ -63,14 +67,15 @@ elementwise(
 )
 elementwise(
     "mish",
-    f"const real b = z < -{GONE!r} ? -{GONE!r} : z, e = @exp(-@fabs(b));\n"
+    f"const real b = z < -{GONE!r} ? -{GONE!r} : z, e = $exp_below(b);\n"
     "const real above = b > 0 ? 1 + 2 * e : e * (e + 2);\nreturn b * (above / (above + (b > 0 ? 2 * e * e : 2)));",
 )
+above, below = ([repr(c) for c in coefficients] for coefficients in LAMBERT["float64"])
 elementwise(
     "tanh_shrink",
     "const real square = z * z;\n"
-    "if (!(@fabs(z) < 2)) return z - @tanh(z);\n"
-    f"return z * (square * ({_horner(LAMBERT['float64'][0], 'square')} / {_horner(LAMBERT['float64'][1], 'square')}));",
+    "if (!(@fabs(z) < 2)) return z - $tanh(z);\n"
+    f"return z * (square * (({polynomial(above, 'square')}) / ({polynomial(below, 'square')})));",
 )
 elementwise("exponential", "return @exp(z);")
 elementwise("glu", "return value * $sigmoid(gate);")
@@ -81,7 +86,8 @@ elementwise("swiglu", "return value * $silu(gate);")
 _SOFTMAX = """
 real most = {0}z[0], sum = 0;
 for (size_t j = 1; j < m; j++) if ({0}z[j] > most) most = {0}z[j];
-for (size_t j = 0; j < m; j++) {{ a[j] = @exp({0}z[j] - most); sum += a[j]; }}
+for (size_t j = 0; j < m; j++) a[j] = $exp_below({0}z[j] - most);
+for (size_t j = 0; j < m; j++) sum += a[j];
 for (size_t j = 0; j < m; j++) a[j] /= sum;
 """
 rowwise("softmax", _SOFTMAX.format(""))
@@ -91,7 +97,7 @@ rowwise(
     """
 real most = z[0], sum = 0;
 for (size_t j = 1; j < m; j++) if (z[j] > most) most = z[j];
-for (size_t j = 0; j < m; j++) sum += @exp(z[j] - most);
+for (size_t j = 0; j < m; j++) sum += $exp_below(z[j] - most);
 sum = @log(sum);
 for (size_t j = 0; j < m; j++) a[j] = z[j] - most - sum;
 """,
@@ -235,7 +241,7 @@ def _falls(given: dict[str, Any]) -> dict[str, Any]:
     return {**given, "fall": (-0.5 / np.square(given["s"].astype(np.float64))).astype(given["s"].dtype)}
 
 
-elementwise("gaussian_unit", "return @exp(d * fall);", _falls)
+elementwise("gaussian_unit", "return $exp_below(d * fall);", _falls)
 rowwise(
     "embedding",
     """

@@ -79,7 +79,7 @@ MODEL_API void model_predict_double_batch(const double *x, double *y, size_t n);
 
 #if !defined(MODEL_DECLARATIONS) && !defined(MODEL_DEFINED)
 #define MODEL_DEFINED
-{{math}}
+{{includes}}
 #if defined(__GNUC__) && defined(__OPTIMIZE__) && !defined(__OPTIMIZE_SIZE__)
 #define MODEL_INLINE static inline __attribute__((always_inline)) /* with the sizes known, loops become vector instructions */
 #else

@@ -45,7 +45,7 @@ def source(model: Sequential, name: str = "model", filename: str = "model.c") ->
         raise ValueError(f"to_c: name must be at most 40 letters, digits and underscores, beginning with a letter, got {name!r}")
     layout = Layout(*steps_of(frozen(model.layers), features, model.dtype))
     codes = [Code(real, layout) for real in ("float", "double")]
-    values = _values(model, layout) | {"filename": plain(filename), "math": _math(codes), "types": _types(model, layout)}
+    values = _values(model, layout) | {"filename": plain(filename), "includes": _includes(codes), "types": _types(model, layout)}
     values |= _test_case(model)
     values |= {f"test_{code.real}": _in_precision(TEST, code, values) for code in codes}
     parts = [_filled(HEAD, values), _tables(layout), *(_in_precision(DEFINITION, code, values) for code in codes), _filled(MAIN, values)]
@@ -103,11 +103,11 @@ def _layers(model: Sequential) -> list[str]:
     return [f"     {plain(line)}" for line in lines]
 
 
-def _math(codes: list[Code]) -> str:
-    """The include, where it is needed: a model of relu alone links without libm."""
+def _includes(codes: list[Code]) -> str:
+    """What is needed: a model of relu alone links without libm."""
     text = "\n".join([*codes[0].functions.values(), *codes[0].statements])
-    needed = re.search(r"\b(exp|log|sqrt|tanh|fabs|expm1|log1p|erfc|hypot)f\(|NAN|INFINITY", text)
-    return "#include <math.h>\n" if needed else ""
+    math = "#include <math.h>\n" if re.search(r"\b(exp|log|sqrt|fabs|expm1|log1p|erfc|hypot|pow)f\(|NAN|INFINITY", text) else ""
+    return math + ("#include <stdint.h>\n" if "uint32_t" in text else "")
 
 
 # ------------------------------------------------------------------------------------------------ numbers
