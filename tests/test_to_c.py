@@ -27,6 +27,7 @@ from fastnn.layers.layer import layers as layer_catalogue
 from fastnn.layers.merging import merges
 from fastnn.layers.nested import every_layer
 
+gelu_by_tanh = activations.find("gelu").bind(approximate=True)
 STRICT = ["-std=c99", "-pedantic", "-Wall", "-Wextra", "-Wconversion", "-Wshadow", "-Werror"]
 PRECISIONS = {"float": np.dtype("float32"), "double": np.dtype("float64")}
 DTYPES = ["float32", "float64"]
@@ -50,7 +51,8 @@ class Compiled:
     def __init__(self, models, folder, *command):
         text = "".join(source(model, f"m{i}") for i, model in enumerate(models))
         (folder / "models.c").write_text(text)
-        run(*command, "-fPIC", "-shared", folder / "models.c", "-o", folder / "models.so", "-lm")
+        run(*command, "-fPIC", "-c", folder / "models.c", "-o", folder / "models.o")
+        run(command[0], "-shared", folder / "models.o", "-o", folder / "models.so", "-lm")  # without flags that would reach this process
         self.models, self.library = models, ctypes.CDLL(str(folder / "models.so"))
 
     def __call__(self, i, x, real):
@@ -100,7 +102,7 @@ STACKS = {
     "wide": [lambda: Dense(70, "relu"), lambda: Dense(33), lambda: Dense(17, "tanh"), lambda: Dense(7), lambda: Dense(1)],
     "one hot": [lambda: layers.CategoryEncoding(5, "one_hot")],
     "counts": [lambda: layers.CategoryEncoding(5, "count"), lambda: Dense(2)],
-    "gelu by tanh": [lambda: Activation(activations.find("gelu").bind(approximate=True))],
+    "gelu by tanh": [lambda: Activation(gelu_by_tanh)],
     "relu without bound": [lambda: layers.ReLU(negative_slope=0.1), lambda: layers.ReLU(threshold=0.5)],
     "columns and categories": [
         lambda: Parallel(
@@ -136,7 +138,7 @@ def off(got, expected):
     return np.abs(got - expected).max(initial=0) / np.abs(expected).max(initial=1e-3)
 
 
-@pytest.fixture(scope="module", params=[["gcc", "-O0", *UNDEFINED], ["clang", "-O1"]], ids=["gcc", "clang"])
+@pytest.fixture(scope="module", params=[["gcc", "-O0", *UNDEFINED], ["clang", "-O0"]], ids=["gcc", "clang"])
 def catalogue(request, tmp_path_factory):
     """All of it, in both dtypes, by one compiler without a warning."""
     command = [compiler(request.param[0]), *STRICT, *request.param[1:]]
@@ -250,7 +252,6 @@ def zoo_file(tmp_path_factory):
     ("name", "flags"),
     [
         ("gcc", ["-O0", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"]),
-        ("clang", ["-O3", "-march=native"]),
         ("gcc", ["-O2"]),
         ("gcc", ["-O3", "-ffast-math", "-march=native"]),
         ("clang", ["-O3", "-ffast-math"]),
@@ -263,6 +264,13 @@ def test_it_tests_itself(name, flags, zoo_file, tmp_path):
     printed = run(tmp_path / "zoo")
     assert printed.endswith("passed\n") and ("float:" in printed) == ("-DZOO_DOUBLE_ONLY" not in flags)
     assert ("double:" in printed) == ("-DZOO_FLOAT_ONLY" not in flags)
+
+
+def test_a_model_in_double_for_a_board_without(tmp_path):
+    model_with([lambda: Dense(9, "gelu"), lambda: Dense(3)], (4,), "float64").to_c(tmp_path / "model.c")
+    command = [compiler("gcc"), "-std=c99", "-Wall", "-Wextra", "-Wdouble-promotion", "-Werror", "-DMODEL_FLOAT_ONLY", "-DMODEL_MAIN"]
+    run(*command, tmp_path / "model.c", "-o", tmp_path / "model", "-lm")
+    assert run(tmp_path / "model").startswith("float: off by")
 
 
 @pytest.mark.parametrize("name", ["g++", "clang++"])
@@ -332,9 +340,9 @@ def test_as_a_header_and_included_whole(name, tmp_path):
     run(tmp_path / "program")
 
 
-@pytest.mark.parametrize("activation", ["relu", "leaky_relu", "hard_tanh", "hard_sigmoid", "hard_silu"])
+@pytest.mark.parametrize("activation", ["relu", "hard_silu", "tanh", "softmax", "mish", "swiglu", gelu_by_tanh])
 def test_simple_networks_are_freestanding_and_need_no_libm(activation, tmp_path):
-    model = model_with([lambda: Dense(9, activation), layers.BatchNormalization, lambda: Dense(3)], (4,), "float32")
+    model = model_with([lambda: Dense(10, activation), layers.BatchNormalization, lambda: Dense(3)], (4,), "float32")
     model.to_c(tmp_path / "model.c")
     assert "math.h" not in (tmp_path / "model.c").read_text()
     run(compiler("gcc"), *STRICT, "-Os", "-ffreestanding", "-DMODEL_FLOAT_ONLY", "-c", tmp_path / "model.c", "-o", tmp_path / "model.o")
