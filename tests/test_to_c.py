@@ -303,6 +303,21 @@ def test_main_predicts_what_it_reads(tmp_path):
     assert done.returncode == 1 and "expected 4 numbers a sample" in done.stderr
 
 
+def test_outputs_that_are_infinite_pass_the_self_test(tmp_path):
+    model = model_of(lambda: Dense(3, "exponential", kernel_initializer=fastnn.initializers.Constant(1e4)), features=(4,), dtype="float32")
+    assert np.isinf(model.predict(samples(4))).any()
+    model.to_c(tmp_path / "model.c")
+    run(compiler("gcc"), *STRICT, "-DMODEL_MAIN", tmp_path / "model.c", "-o", tmp_path / "model", "-lm")
+    assert run(tmp_path / "model").endswith("passed\n")
+
+
+def test_columns_beyond_what_a_short_counts(tmp_path):
+    model = model_of(lambda: layers.Columns([70000, 3]), features=(70001,), dtype="float32")
+    compiled = Compiled([model], tmp_path, compiler("gcc"), *STRICT)
+    x = np.arange(70001, dtype="float32")[None]
+    assert compiled(0, x, "float").tolist() == [[70000, 3]]
+
+
 # ---------------------------------------------------------------------------------------------- using the file
 
 USER = """
@@ -344,7 +359,7 @@ def test_as_a_header_and_included_whole(name, tmp_path):
 def test_simple_networks_are_freestanding_and_need_no_libm(activation, tmp_path):
     model = model_with([lambda: Dense(10, activation), layers.BatchNormalization, lambda: Dense(3)], (4,), "float32")
     model.to_c(tmp_path / "model.c")
-    assert "math.h" not in (tmp_path / "model.c").read_text()
+    assert "math.h" not in (tmp_path / "model.c").read_text().partition("#ifdef MODEL_MAIN")[0]
     run(compiler("gcc"), *STRICT, "-Os", "-ffreestanding", "-DMODEL_FLOAT_ONLY", "-c", tmp_path / "model.c", "-o", tmp_path / "model.o")
     if shutil.which("nm"):
         undefined = {line.split()[-1] for line in run("nm", "-u", tmp_path / "model.o").splitlines()}

@@ -19,7 +19,9 @@ _LITERAL = re.compile(r"(?<![\w.])(\d+\.\d*(?:e[+-]?\d+)?|\d+e[+-]?\d+)(?![\w.])
 
 
 def digits(value: np.floating[Any]) -> str:
-    """The shortest decimal that reads back as the same number of its dtype, as a literal of it."""
+    """The shortest decimal that reads back as the same number of its dtype, as a literal of it; a macro where it isn't finite."""
+    if not np.isfinite(value):
+        return "NAN" if np.isnan(value) else "INFINITY" if value > 0 else "-INFINITY"
     return str(value) + ("f" if value.dtype == np.float32 else "")
 
 
@@ -72,10 +74,9 @@ class Code:
         return re.sub(r"@(\w+)\(", r"\1f(" if self.real == "float" else r"\1(", text).replace("@", "")
 
     def literal(self, value: float) -> str:
-        """A number in this precision; infinite ones by the macro."""
-        if np.isinf(value):
-            return f"{'-' if value < 0 else ''}({self.real})INFINITY"
-        return digits(self.dtype.type(value))
+        """A number in this precision."""
+        text = digits(self.dtype.type(value))
+        return text if np.isfinite(value) else f"({self.real}){text}"
 
     # ------------------------------------------------------------------------------------------ statements
 

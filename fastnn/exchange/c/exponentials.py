@@ -42,8 +42,8 @@ _REDUCE = """
 union { real value; <uint> bits; } size, sum, power;
 size.value = x;
 size.bits &= <all> >> 1;
-const <uint> nan = size.bits > [[0x7f800000u||0x7ff0000000000000u]] ? <all> : 0, near = size.bits < <most> ? <all> : 0;
-size.bits = near ? size.bits : <most>;
+const <uint> invalid = size.bits > [[0x7f800000u||0x7ff0000000000000u]] ? <all> : 0, inside = size.bits < <most> ? <all> : 0;
+size.bits = inside ? size.bits : <most>;
 sum.value = [[12582912.0||6755399441055744.0]] - size.value * 1.4426950408889634; /* rounds to n, which its last bits are */
 power.bits = (sum.bits + [[127||1023]]) << [[23||52]];
 const real n = (real)(int32_t)(sum.bits - [[0x4b400000u||0x4338000000000000u]]);
@@ -62,7 +62,7 @@ helper(
 /* e^-|x| = 2^n e^r, r at most ln 2 / 2 */
 {_REDUCE}
 power.value *= 1 + r * (1 + r * $exp_tail(r));
-power.bits = (power.bits & near) | nan;
+power.bits = (power.bits & inside) | invalid;
 return power.value;
 """,
 )
@@ -72,7 +72,7 @@ helper(
 /* e^-|x| - 1 = 2^n (e^r - 1) + (2^n - 1) */
 {_REDUCE}
 power.value = power.value * (r + r * r * $exp_tail(r)) + (power.value - 1);
-power.bits |= nan;
+power.bits |= invalid;
 return power.value;
 """,
 )

@@ -53,7 +53,7 @@ helpers: dict[str, Form] = {}
 
 def helper(name: str, body: str) -> None:
     """Give forms a function to call: ``$name(...)`` of one number, which its body calls ``x``."""
-    helpers[name] = Form(body.strip())
+    helpers[name] = Form(_lines(body))
 
 
 def elementwise(op: str, body: str, prepare: Prepare | None = None) -> None:
@@ -68,7 +68,7 @@ def elementwise(op: str, body: str, prepare: Prepare | None = None) -> None:
     prepare : callable, optional
         See :class:`Form`.
     """
-    forms[op] = Form(body.strip(), False, prepare)
+    forms[op] = Form(_lines(body), False, prepare)
 
 
 def rowwise(op: str, body: str, prepare: Prepare | None = None, matrix: bool = False) -> None:
@@ -85,4 +85,8 @@ def rowwise(op: str, body: str, prepare: Prepare | None = None, matrix: bool = F
     matrix : bool
         See :class:`Form`.
     """
-    forms[op] = Form(re.sub(r"\n+", "\n", body.strip()), True, prepare, matrix)
+    forms[op] = Form(_lines(body), True, prepare, matrix)
+
+
+def _lines(body: str) -> str:
+    return re.sub(r"\n+", "\n", body.strip())

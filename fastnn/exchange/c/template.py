@@ -133,6 +133,7 @@ static int model_test_real(void) {
 
 MAIN = """\
 #ifdef MODEL_MAIN
+#include <math.h>
 #include <stdio.h>
 
 /* samples, and what fastnn made of them */

@@ -114,20 +114,28 @@ def _includes(codes: list[Code]) -> str:
 
 
 def _itemsize(table: np.ndarray) -> int:
-    return _INDEX.itemsize if table.dtype.kind == "i" else table.itemsize
+    return _index(table).itemsize if table.dtype.kind == "i" else table.itemsize
 
 
-_INDEX = np.dtype("uint16")
+def _index(table: np.ndarray) -> np.dtype[Any]:
+    return np.dtype("uint16" if table.max(initial=0) < 2**16 else "uint32")
 
 
 def _types(model: Sequential, layout: Layout) -> str:
+    """The types of the tables."""
     single = "typedef float model_weight;"
     lines = [single] if model.dtype == "float32" else ["#ifdef MODEL_FLOAT_ONLY", single, "#else", "typedef double model_weight;", "#endif"]
-    return "\n".join([*lines, "typedef unsigned short model_index;"] if any(t.dtype.kind == "i" for t in layout.tables) else lines)
+    sizes = {_itemsize(table) for table in layout.tables if table.dtype.kind == "i"}
+    return "\n".join([*lines, *([f"typedef unsigned {'long' if 4 in sizes else 'short'} model_index;"] if sizes else [])])
 
 
 def _tables(layout: Layout) -> str:
-    return "\n".join(_table(f"model_{i}", table) for i, table in enumerate(layout.tables)) + "\n"
+    return "\n".join(f"/* {plain(_owner(layout, table))} */\n{_table(f'model_{i}', table)}" for i, table in enumerate(layout.tables)) + "\n"
+
+
+def _owner(layout: Layout, table: np.ndarray) -> str:
+    """Whose constant it is: the first step's that takes it."""
+    return next(f"{step.layer}: {name} of {step.op}" for step in layout.steps for name, value in step.given.items() if value is table)
 
 
 def _table(name: str, values: np.ndarray) -> str:
