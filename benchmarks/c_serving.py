@@ -22,6 +22,7 @@ import numpy as np
 from benchmarks.peers import workloads
 from benchmarks.peers.environment import describe, pin
 from benchmarks.peers.measure import Effort, check_agreement, interleave
+from benchmarks.report import insert
 from benchmarks.tables import machine_lines, number, table
 
 NETWORKS = [workloads.Network((4, 16, 1)), workloads.Network((10, 64, 64, 1))]
@@ -152,6 +153,7 @@ def main() -> None:
     parser = argparse.ArgumentParser("python -m benchmarks.c_serving", description=(__doc__ or "").partition("\n")[0])
     Effort.add_options(parser)
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every round's time")
+    parser.add_argument("--into", type=Path, metavar="FILE", help="a Markdown document with the marks of c_serving")
     options = parser.parse_args()
     if not shutil.which("gcc") or not shutil.which("size"):
         parser.error("gcc and size (binutils) must be installed")
@@ -162,6 +164,8 @@ def main() -> None:
     found = {"machine": machine, "rounds": effort.rounds, "runtime": runtime_bytes()}
     found["networks"] = [measure(network, effort) for network in NETWORKS]
     print(*lines(found), sep="\n")
+    if options.into:
+        options.into.write_text(insert(options.into.read_text(), "c_serving", "\n".join(lines(found))))
     if options.json:
         options.json.write_text(json.dumps(found, indent=1))
 

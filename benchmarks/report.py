@@ -1,5 +1,4 @@
-"""The Markdown tables of measurements that were written as JSON: ``peers.json``, ``profile.json``, ``scaling.json``, ``contention.json``,
-``c_serving.json``.
+"""The Markdown tables of measurements that were written as JSON: ``peers.json``, ``profile.json``, ``scaling.json``, ``contention.json``.
 
 What ``examples/mnist_sprint.py`` printed is taken as it is, from ``sprint.txt``. Prints them, or puts each between the lines
 ``<!-- NAME -->`` and ``<!-- end of NAME -->`` of a document.
@@ -14,7 +13,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from benchmarks import c_serving, contention, profile, scaling
+from benchmarks import contention, profile, scaling
 from benchmarks.peers import report as peers
 
 
@@ -27,7 +26,6 @@ TABLES: dict[str, Callable[[dict[str, Any]], Iterator[str]]] = {
     "profile": profile.lines,
     "scaling": scaling.lines,
     "contention": contention.lines,
-    "c_serving": c_serving.lines,
 }
 
 
