@@ -65,6 +65,10 @@ def clip(p, high=1 - CLIP):
     return min(max(p, CLIP), high)
 
 
+def within(p, epsilon):
+    return min(max(p, epsilon), 1 - epsilon)
+
+
 def mean(terms):
     terms = list(terms)
     return sum(terms) / len(terms)
@@ -157,6 +161,14 @@ DEFINITIONS = {
     "sparse_categorical_crossentropy": sparse,
     "dice_by_sample": lambda y, t: 1 - 2 * dot(y, t) / (sum(t) + sum(y) + CLIP),
     "tversky_by_sample": tversky,
+    "half_squared_error": lambda y, t: sum(0.5 * (a - b) ** 2 for a, b in zip(y, t, strict=True)),
+    "half_poisson_loss": lambda y, t: sum((b * math.log(b) if b else 0) - b * a - b + math.exp(a) for a, b in zip(y, t, strict=True)),
+    "half_binomial_loss": lambda y, t, epsilon: (
+        -sum(
+            b * math.log(within(sigmoid(a), epsilon)) + (1 - b) * math.log(within(sigmoid(-a), epsilon)) for a, b in zip(y, t, strict=True)
+        )
+    ),
+    "half_multinomial_loss": lambda y, label, epsilon: -math.log(within(softmax(y)[label], epsilon)),
     "dice": lambda y, t: 1 - 2 * dot(y, t) / (sum(t) + sum(y) + CLIP),
     "tversky": tversky,
 }

@@ -9,6 +9,7 @@ from fastnn.losses.likelihood import *
 from fastnn.losses.loss import Loss, LossFunction, losses
 from fastnn.losses.margins import *
 from fastnn.losses.overlap import *
+from fastnn.losses.raw import *
 from fastnn.losses.regression import *
 from fastnn.losses.robust import *
 from fastnn.losses.similarity import *
