@@ -122,6 +122,8 @@ class Program:
         Which samples the batch consists of; an executor fills it.
     count : ndarray of shape (1,), float64
         How many they are.
+    total : ndarray of shape (1,), float64
+        What the batch's loss is divided by: their number, or the sum of their weights.
     source : Tensor
         The batch's samples.
     columns : int
@@ -143,6 +145,7 @@ class Program:
         self.penalized = False
         self.penalty_calls: list[Call] = []
         self.index, self.count = np.zeros(batch_size, np.int64), np.full(1, float(batch_size))
+        self.total = self.count
         self.load_calls: list[Call] = []
         self.forward_calls: list[Call] = []
         self.measure_calls: list[Call] = []

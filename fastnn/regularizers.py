@@ -12,7 +12,7 @@ from fastnn.backend import Op, op
 from fastnn.configurable import Catalogue, Configurable
 from fastnn.memory import aligned_zeros
 
-__all__ = ["L1", "L1L2", "L2", "OrthogonalRegularizer", "Regularizer", "get", "l1_l2", "regularizers"]
+__all__ = ["L1", "L1L2", "L2", "BatchL2", "OrthogonalRegularizer", "Regularizer", "get", "l1_l2", "regularizers"]
 
 Bound = tuple[Op, tuple[Any, ...]]
 """An op and its arguments."""
@@ -45,6 +45,10 @@ class Regularizer(Configurable):
             g += self.gradient(p)
 
         yield Op(penalty, f"p ({axes}), g ({axes}), value (1) -> g, value", differentiable=False), (p, g, value)
+
+    def batch_calls(self, p: np.ndarray, g: np.ndarray, value: np.ndarray, total: np.ndarray) -> Iterator[Bound]:
+        """The same for a batch whose loss is divided by `total`, of shape (1,), float64: `calls`, unless the penalty depends on it."""
+        return self.calls(p, g, value)
 
     def activity(self, y: np.ndarray, w: np.ndarray, dy: np.ndarray, value: np.ndarray) -> Bound:
         """The op call that adds the penalty of each row of `y`, times its share `w`, to `value`, and its gradient to `dy`.
@@ -143,6 +147,51 @@ class L2(L1L2):
 
     def __init__(self, l2: float = 0.01):
         super().__init__(l2=l2)
+
+
+@op("p (s), g (s), total (1) float64, value (1) -> g, value", differentiable=False, draw={"total": "positive"})
+def batch_l2_penalty(p: np.ndarray, g: np.ndarray, total: np.ndarray, value: np.ndarray, alpha: float = 0.3, weight: float = 1.0) -> None:
+    """Add ``alpha/2*sum(p**2) / total``, times `weight`, to `value`, and its gradient ``alpha*p / total`` without that factor to `g`."""
+    g += p.dtype.type(alpha / total[0]) * p
+    value += _penalty(p, 0.0, 0.5 * alpha * weight / total[0])
+
+
+@regularizers.register()
+class BatchL2(Regularizer):
+    """The penalty ``alpha/2*sum(x**2)``, divided by the number of samples in the batch, or by the sum of their weights.
+
+    By what the loss of the batch is divided, that is. So the penalty is one of all data, and counts less the more there are: the `alpha` of
+    scikit-learn's ``MLPClassifier`` and ``MLPRegressor``, whose formula this is.
+
+    Parameters
+    ----------
+    alpha : float
+        Not negative; 1e-4 by default.
+    weight : float
+        Factor on the penalty in the reported loss alone. scikit-learn reports the squared error's mean over the outputs, where it minimises
+        their sum: with the number of outputs here, a reported loss divided by it is scikit-learn's.
+
+    Raises
+    ------
+    ValueError
+        When a number isn't finite or below 0.
+    """
+
+    def __init__(self, alpha: float = 0.0001, weight: float = 1.0):
+        self.alpha, self.weight = _factor(alpha, "alpha"), _factor(weight, "weight")
+
+    def __call__(self, x: Any) -> float:
+        """The penalty of array `x` for a batch of one sample."""
+        return _penalty(np.asarray(x), 0.0, 0.5 * self.alpha)
+
+    def gradient(self, x: np.ndarray) -> np.ndarray:
+        return self.alpha * x
+
+    def calls(self, p: np.ndarray, g: np.ndarray, value: np.ndarray) -> Iterator[Bound]:
+        return self.batch_calls(p, g, value, np.ones(1))
+
+    def batch_calls(self, p: np.ndarray, g: np.ndarray, value: np.ndarray, total: np.ndarray) -> Iterator[Bound]:
+        yield batch_l2_penalty, (p.reshape(-1), g.reshape(-1), total, value, self.alpha, self.weight)
 
 
 @op(

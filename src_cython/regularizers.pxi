@@ -48,6 +48,15 @@ cdef void l1_l2_penalty(const Array* a, const double* s, real* room) noexcept no
 declare(kernels, "l1_l2_penalty", l1_l2_penalty[float], l1_l2_penalty[double])
 
 
+cdef void batch_l2_penalty(const Array* a, const double* s, real* room) noexcept nogil:
+    cdef real* value = <real*>a[3].data
+    cdef double half = s[0] / (2 * (<const double*>a[2].data)[0])
+    value[0] += <real>(s[1] * penalty[real](<const real*>a[0].data, <real*>a[1].data, a[0].shape[0], 0, half, 1))
+
+
+declare(kernels, "batch_l2_penalty", batch_l2_penalty[float], batch_l2_penalty[double])
+
+
 cdef void l1_l2_activity(const Array* a, const double* s, real* room) noexcept nogil:
     cdef const real* y = <const real*>a[0].data
     cdef const real* w = <const real*>a[1].data

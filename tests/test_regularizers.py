@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from helpers import model_of, samples
 
-from fastnn import backend, layers, regularizers
+from fastnn import backend, layers, losses, regularizers
 from fastnn.backend import registry
-from fastnn.regularizers import L1, L1L2, L2, OrthogonalRegularizer, Regularizer, l1_l2_penalty
+from fastnn.regularizers import L1, L1L2, L2, BatchL2, OrthogonalRegularizer, Regularizer, l1_l2_penalty
 
 compiled_only = pytest.mark.skipif(l1_l2_penalty.compiled is None, reason="the compiled kernels are not built")
 
@@ -152,12 +152,13 @@ def test_penalties_count_in_loss_and_gradient(regularizer, each_backend):
     """One step of plain descent on a loss that is 0: what is left is the penalty's gradient."""
     model = model_of(lambda: layers.Dense(3, kernel_regularizer=regularizer, name="dense"), optimizer="sgd", loss="mse")
     kernel, x = model.get_weights()[0], samples()
-    g = np.zeros_like(kernel)
-    for op, arguments in regularizer.calls(kernel, g, np.zeros(1)):
+    g, value = np.zeros_like(kernel), np.zeros(1)
+    for op, arguments in regularizer.batch_calls(kernel, g, value, np.full(1, float(len(x)))):
         op(*arguments)
     y = model.predict(x)
-    assert model.evaluate(x, y, verbose=0) == pytest.approx(regularizer(kernel), rel=1e-12)
-    assert model.train_on_batch(x, y) == pytest.approx(regularizer(kernel), rel=1e-12)
+    assert value[0] * (len(x) if isinstance(regularizer, BatchL2) else 1) == pytest.approx(regularizer(kernel), rel=1e-12)
+    assert model.evaluate(x, y, verbose=0) == pytest.approx(value[0], rel=1e-12)
+    assert model.train_on_batch(x, y) == pytest.approx(value[0], rel=1e-12)
     np.testing.assert_allclose(model.get_weights()[0], kernel - 0.01 * g, rtol=1e-10, atol=1e-14)
 
 
@@ -217,3 +218,22 @@ def test_activities_take_sums_over_samples_only():
         model_of(lambda: layers.Dense(3, activity_regularizer="orthogonal"), optimizer="sgd", loss="mse").train_on_batch(
             samples(), np.zeros((23, 3))
         )
+
+
+def test_a_batch_s_penalty_is_divided_as_its_loss_is(each_backend):
+    """Of the last, smaller batch by its own number; with weights that count in the mean, by their sum."""
+    x, y, weights = samples(10), np.zeros((10, 3)), np.random.default_rng(0).uniform(0.1, 2, 10)
+    for reduction, totals in ("sum_over_batch_size", [4, 4, 2]), ("mean_with_sample_weight", [weights[i : i + 4].sum() for i in (0, 4, 8)]):
+        model = model_of(
+            lambda: layers.Dense(3, kernel_regularizer=BatchL2(0.3, 2.0)), optimizer="sgd", loss=losses.MeanSquaredError(reduction)
+        )
+        plain = model_of(lambda: layers.Dense(3), optimizer="sgd", loss=losses.MeanSquaredError(reduction))
+        plain.set_weights(model.get_weights())
+        penalty = 2.0 * 0.15 * np.square(model.get_weights()[0]).sum()
+        extra = sum(penalty / total * size for total, size in zip(totals, (4, 4, 2), strict=True)) / 10
+        results = [each.evaluate(x, y, batch_size=4, sample_weight=weights, verbose=0) for each in (model, plain)]
+        assert results[0] - results[1] == pytest.approx(extra, rel=1e-10)
+        kernel = model.get_weights()[0]
+        for each in model, plain:
+            each.fit(x[:4], y[:4], sample_weight=weights[:4], batch_size=4, shuffle=False, verbose=0)
+        np.testing.assert_allclose(plain.get_weights()[0] - model.get_weights()[0], 0.01 * 0.3 * kernel / totals[0], rtol=1e-8)

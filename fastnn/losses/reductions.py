@@ -45,7 +45,7 @@ def lower_shares(program: Program, loss: Loss, targets: np.ndarray, weights: np.
         return ones if weights is None else weights
     w = aligned_zeros(program.batch_size, program.dtype)
     basis = ones if weights is None or loss.reduction != "mean_with_sample_weight" else weights
-    total = program.count if basis is ones and loss.ignore_class is None else np.zeros(1)
+    total = program.total = program.count if basis is ones and loss.ignore_class is None else np.zeros(1)
     if total is not program.count:
         program.load(sum_weights, _counted(program, loss, targets, basis), total)
     if weights is None and total is program.count:

@@ -99,13 +99,14 @@ class Lowered:
 
     def _add_penalties(self, layers: Iterable[Layer], penalty: np.ndarray) -> None:
         """Append the regularizers of all layers: to the loss, and in training to the gradients."""
-        if self.program.penalized:
-            self.program.load(share_equally, self.program.count, self.program.shares)
-        self.program.finish_calls += self.program.penalty_calls
+        program = self.program
+        if program.penalized:
+            program.load(share_equally, program.count, program.shares)
+        program.finish_calls += program.penalty_calls
         for parameter in (p for layer in layers for p in layer.trainable_weights if p.regularizer):
-            g = parameter.grad if self.program.training else np.empty_like(parameter.value)
-            for op, arguments in parameter.regularizer.calls(parameter.value, g, penalty):
-                self.program.finish(op, *arguments)
+            g = parameter.grad if program.training else np.empty_like(parameter.value)
+            for op, arguments in parameter.regularizer.batch_calls(parameter.value, g, penalty, program.total):
+                program.finish(op, *arguments)
 
     def add_update(self, optimizer: Optimizer, arena: Arena) -> None:
         """Append the calls of the optimizer's step."""
