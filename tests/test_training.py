@@ -246,6 +246,26 @@ def test_shuffling_visits_every_sample_in_a_new_order_each_epoch():
 # ----------------------------------------------------------------------- evaluate, predict, one-batch forms
 
 
+def test_an_order_can_be_given():
+    asked, orders = [], iter([np.arange(len(X))[::-1], np.array([3, 3, 0, 7, 5])])
+    model, again = regressor("sgd"), regressor("sgd")
+    again.set_weights(model.get_weights())
+    fit(model, epochs=2, batch_size=2, shuffle=lambda n: asked.append(n) or next(orders))
+    for rows in np.arange(len(X))[::-1], np.array([3, 3, 0, 7, 5]):
+        fit(again, X[rows], Y[rows], batch_size=2, shuffle=False)
+    assert asked == [len(X)] * 2
+    assert bits(model) == bits(again)
+
+
+@pytest.mark.parametrize("order", [[0, len(X)], [-1], [0.0, 1.0], [], [[0, 1]], None])
+def test_an_order_of_what_is_not_there_is_refused(order):
+    model = regressor("sgd")
+    before = model.get_weights()
+    with pytest.raises(ValueError, match="shuffle must return indices"):
+        model.fit(X, Y, shuffle=lambda n: order, verbose=0)
+    np.testing.assert_equal(model.get_weights(), before)
+
+
 def test_evaluate_does_not_depend_on_the_batch_size():
     model = classifier(metrics=["accuracy"])
     whole, parts = model.evaluate(X, LABELS, verbose=0), model.evaluate(X, LABELS, batch_size=5, verbose=0)

@@ -66,6 +66,24 @@ def shuffled(seed: int, epoch: int, n: int) -> np.ndarray:
     return order
 
 
+def given_order(function: Order) -> Order:
+    """A user's order of an epoch, checked.
+
+    Raises
+    ------
+    ValueError
+        When it isn't made of indices of samples; before the epoch.
+    """
+
+    def order(n: int) -> np.ndarray:
+        given = np.asarray(function(n))
+        if given.ndim != 1 or given.dtype.kind not in "iu" or not len(given) or given.min() < 0 or given.max() >= n:
+            raise ValueError(f"shuffle must return indices in [0, {n - 1}], an array of integers, got {given!r}")
+        return np.ascontiguousarray(given, np.int64)
+
+    return order
+
+
 class Arrays:
     """Samples in memory. A pass is one piece, which the executor cuts into batches.
 

@@ -14,7 +14,7 @@ from fastnn.callbacks import CallbackList, History
 from fastnn.executors import SLICE
 from fastnn.layers.layer import Layer
 from fastnn.models.data import Data
-from fastnn.models.feeds import Arrays, Order, Piece, Stream, shuffled
+from fastnn.models.feeds import Arrays, Order, Piece, Stream, given_order, shuffled
 from fastnn.models.lowering import Lowered
 from fastnn.models.objective import Objective
 from fastnn.models.running import Runner
@@ -117,7 +117,7 @@ class Looper(Runner):
         self._epochs_seen = positive_integer("epochs_seen", counters["epochs_seen"], 0)
         self._step[0] = positive_integer("step", counters["step"], 0)
 
-    def _run_epochs(self, feed: Feed, validation: Validation, epochs: range, shuffle: bool, hooks: CallbackList) -> History:
+    def _run_epochs(self, feed: Feed, validation: Validation, epochs: range, shuffle: bool | Order, hooks: CallbackList) -> History:
         self._fitting, self.interrupted, self._resumed = True, True, None
         try:
             hooks.on_train_begin()
@@ -126,10 +126,10 @@ class Looper(Runner):
             self._fitting = False
         return self.history  # type: ignore[return-value]
 
-    def _run_each(self, feed: Feed, validation: Validation, epochs: range, shuffle: bool, hooks: CallbackList) -> None:
+    def _run_each(self, feed: Feed, validation: Validation, epochs: range, shuffle: bool | Order, hooks: CallbackList) -> None:
         """The epochs; however they end, data is let go of and callbacks told."""
         logs: dict[str, float] = {}
-        order = self._order() if shuffle and not self.optimizer.full_batch else np.arange
+        order = np.arange if not shuffle or self.optimizer.full_batch else given_order(shuffle) if callable(shuffle) else self._order()
         train, test = Watch(hooks, True), Watch(hooks, False)
         try:
             for epoch in self._remaining(epochs):

@@ -16,7 +16,7 @@ from fastnn.callbacks import CallbackList, History
 from fastnn.layers.adapting import warn_of_forgotten
 from fastnn.layers.layer import check_samples
 from fastnn.models.data import Data, as_weights
-from fastnn.models.feeds import Arrays, Stream, batches, gives_batches, ran_out, unpacked
+from fastnn.models.feeds import Arrays, Order, Stream, batches, gives_batches, ran_out, unpacked
 from fastnn.models.looping import Feed, Looper, Validation, checked_epochs
 from fastnn.models.running import INFERENCE_BATCH
 from fastnn.models.scores import Scores
@@ -139,7 +139,7 @@ class Trainer(Looper):
         callbacks: Any = None,
         validation_split: float = 0.0,
         validation_data: Any = None,
-        shuffle: bool = True,
+        shuffle: bool | Order = True,
         class_weight: dict[int, float] | None = None,
         sample_weight: Any = None,
         initial_epoch: int = 0,
@@ -173,8 +173,9 @@ class Trainer(Looper):
             Share of the samples, the last ones before any shuffling, kept for validation; in [0, 1). Arrays only.
         validation_data : (x, y) or (x, y, sample_weight), or iterable of such batches, optional
             Takes the place of `validation_split`. An iterable as for `x`.
-        shuffle : bool
-            Whether each epoch visits the samples in a new order.
+        shuffle : bool or callable
+            Whether each epoch visits the samples in a new order; or a function of their number that is called before each epoch and
+            returns the indices of those to visit, in order.
         class_weight : dict of int to float, optional
             Factor on the loss of each class's samples, those of the validation excepted. Not with an iterator.
         sample_weight : array_like of shape (n,), optional
@@ -211,8 +212,8 @@ class Trainer(Looper):
         validation_steps = _optional_count("validation_steps", validation_steps)
         validation_size, when = _optional_count("validation_batch_size", validation_batch_size), checked_epochs(validation_freq)
         epochs, initial_epoch = positive_integer("epochs", epochs), positive_integer("initial_epoch", initial_epoch, 0)
-        if not isinstance(shuffle, (bool, np.bool_)):
-            raise ValueError(f"shuffle must be True or False, got {shuffle!r}")
+        if not isinstance(shuffle, (bool, np.bool_)) and not callable(shuffle):
+            raise ValueError(f"shuffle must be True, False or a function that gives an epoch's order, got {shuffle!r}")
         validation_split = check_number("validation_split", validation_split, high=1.0)
         _check_verbose(verbose)
         self._require_compiled()
@@ -236,7 +237,7 @@ class Trainer(Looper):
         shown = 1 if self.optimizer.full_batch else feed.steps
         hooks = CallbackList(callbacks, True, verbose != 0, self, verbose=verbose, epochs=epochs, steps=shown, validation_freq=when)
         self._start_training(feed.first)
-        history = self._run_epochs(feed, Validation(held_out, when), range(initial_epoch, epochs), bool(shuffle), hooks)
+        history = self._run_epochs(feed, Validation(held_out, when), range(initial_epoch, epochs), shuffle, hooks)
         if not hooks.stops_at_nan:
             self._warn_of_divergence(history)
         return history
