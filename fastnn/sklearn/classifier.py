@@ -8,22 +8,80 @@ import numpy as np
 from sklearn.base import ClassifierMixin, _fit_context
 from sklearn.preprocessing import LabelBinarizer
 from sklearn.utils import column_or_1d
+from sklearn.utils._param_validation import Interval, Real, StrOptions
+from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import _check_partial_fit_first_call, type_of_target, unique_labels
 from sklearn.utils.validation import validate_data
 
-from fastnn.losses import HalfBinomialLoss, HalfMultinomialLoss, Loss
+from fastnn.sklearn.calibration import temperature
+from fastnn.sklearn.documentation import documented
 from fastnn.sklearn.mlp import BaseMLP
-from fastnn.sklearn.parameters import CONSTRAINTS, keep
+from fastnn.sklearn.network import resolved
+from fastnn.sklearn.parameters import CONSTRAINTS, keep, losses_besides
+from fastnn.sklearn.tasks import Task, classification
 from fastnn.sklearn.validating import Samples, accuracy
 
 __all__ = ["MLPClassifier"]
 
 
+@documented
 class MLPClassifier(ClassifierMixin, BaseMLP):
-    """Classification by a multi-layer perceptron."""
+    """Classification by a multi-layer perceptron: scikit-learn's, compiled, and with what is missing there.
 
-    _parameter_constraints: ClassVar[dict[str, Any]] = {**CONSTRAINTS}
+    Parameters, attributes, defaults and results are those of ``sklearn.neural_network.MLPClassifier`` 1.9, down to the random numbers: the
+    same `random_state` gives the same coefficients, but for rounding. The parameters behind `max_fun` are fastnn's own.
+
+    Parameters
+    ----------
+    {network}
+    {training}
+    loss : str or Loss, default="log_loss"
+        The crossentropy, or any of `fastnn.losses`. Without a probability to work on, as for ``"hinge"``, there is no `predict_proba`.
+    label_smoothing : float, default=0.0
+        Share of each target that is spread evenly over the classes.
+    class_weight : dict or "balanced", optional
+        Factors on the weights of the classes' samples; "balanced": ``n_samples / (n_classes * count)``.
+    calibrate : bool, default=False
+        Whether `predict_proba` divides the logits by a temperature that suits the samples held out best (Guo et al. 2017).
+    {extras}
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+    temperature_ : float
+        Where `calibrate` is set.
+    {attributes}
+
+    {errors}
+
+    Notes
+    -----
+    Negative sample weights are refused. A training whose numbers are no longer finite ends at once. A network keeps the dtype of the first
+    X, and puts out that.
+
+    References
+    ----------
+    C. Guo, G. Pleiss, Y. Sun, K. Q. Weinberger, "On calibration of modern neural networks", ICML 2017, section 4.2.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastnn.sklearn import MLPClassifier
+    >>> X = np.random.default_rng(0).normal(size=(200, 3))
+    >>> y = np.where(X[:, 0] > X[:, 1], "more", "less")
+    >>> classifier = MLPClassifier(solver="lbfgs", random_state=1).fit(X, y)
+    >>> classifier.predict([[2.0, 1.0, 0.0], [1.0, 2.0, 0.0]])
+    array(['more', 'less'], dtype='<U4')
+    """
+
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
+        **CONSTRAINTS,
+        "loss": losses_besides("log_loss"),
+        "label_smoothing": [Interval(Real, 0, 1, closed="left")],
+        "class_weight": [dict, list, StrOptions({"balanced"}), None],
+        "calibrate": ["boolean"],
+    }
 
     def __init__(
         self,
@@ -51,54 +109,124 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         epsilon=1e-8,
         n_iter_no_change=10,
         max_fun=15000,
+        loss="log_loss",
+        label_smoothing=0.0,
+        class_weight=None,
+        calibrate=False,
+        out_activation=None,
+        dropout=0.0,
+        batch_norm=False,
+        layer_norm=False,
+        optimizer=None,
+        weight_decay=None,
+        clipnorm=None,
+        clipvalue=None,
+        global_clipnorm=None,
+        scoring=None,
+        monitor="score",
+        restore_best=None,
+        callbacks=None,
+        n_threads=None,
+        dtype=None,
+        progress=False,
     ):
         keep(self, locals())
 
+    # ------------------------------------------------------------------------------------------------------ targets
+
     def _check_data(self, X: Any, y: Any, incremental: bool, reset: bool) -> tuple[Any, np.ndarray]:
-        X, y = validate_data(self, X, y, accept_sparse=["csr", "csc"], multi_output=True, dtype=(np.float64, np.float32), reset=reset)
-        if y.ndim == 2 and y.shape[1] == 1:
-            y = column_or_1d(y, warn=True)
+        X, y = self._validated(X, y, reset)
         if not hasattr(self, "classes_") or not (self.warm_start or incremental):
             self._label_binarizer = LabelBinarizer().fit(y)
             self.classes_ = self._label_binarizer.classes_
         else:
-            self._check_classes(unique_labels(y))
-        indicators = self._label_binarizer.transform(y)
-        return X, indicators.argmax(axis=1) if self._one_of_many else indicators
+            self._check_classes(unique_labels(y), exactly=self.warm_start)
+        return X, self._encoded(y)
 
-    def _check_classes(self, classes: np.ndarray) -> None:
+    def _check_held_out(self, X: Any, y: Any) -> tuple[Any, np.ndarray]:
+        X, y = self._validated(X, y, reset=False)
+        self._check_classes(unique_labels(y), exactly=False)
+        return X, self._encoded(y)
+
+    def _validated(self, X: Any, y: Any, reset: bool) -> tuple[Any, np.ndarray]:
+        X, y = validate_data(self, X, y, accept_sparse=["csr", "csc"], multi_output=True, dtype=(np.float64, np.float32), reset=reset)
+        return X, column_or_1d(y, warn=True) if y.ndim == 2 and y.shape[1] == 1 else y
+
+    def _check_classes(self, classes: np.ndarray, exactly: bool) -> None:
         """Refuse data to go on with whose classes don't suit those before."""
-        if self.warm_start:
-            if set(classes) != set(self.classes_):
-                raise ValueError(
-                    "warm_start can only be used where `y` has the same classes as in the previous call to fit. Previously "
-                    f"got {self.classes_}, `y` has {classes}"
-                )
-        elif len(np.setdiff1d(classes, self.classes_, assume_unique=True)):
+        if exactly and set(classes) != set(self.classes_):
+            raise ValueError(
+                "warm_start can only be used where `y` has the same classes as in the previous call to fit. Previously "
+                f"got {self.classes_}, `y` has {classes}"
+            )
+        if len(np.setdiff1d(classes, self.classes_, assume_unique=True)):
             raise ValueError(f"`y` has classes not in `self.classes_`. `self.classes_` has {self.classes_}. 'y' has {classes}.")
 
     @property
-    def _one_of_many(self) -> bool:
-        return self._label_binarizer.y_type_ == "multiclass"
+    def _kind(self) -> str:
+        """What targets are: "binary", "multiclass" or "multilabel-indicator"."""
+        return self._label_binarizer.y_type_
 
-    def _outputs_for(self, y: np.ndarray) -> int:
-        return len(self.classes_) if self._one_of_many else y.shape[1]
+    def _encoded(self, y: np.ndarray) -> np.ndarray:
+        """The numbers of classes, or columns of labels."""
+        indicators = self._label_binarizer.transform(y)
+        if self._kind == "binary":
+            return indicators[:, 0]
+        return indicators.argmax(axis=1) if self._kind == "multiclass" else indicators
 
-    def _out_activation(self) -> str:
-        return "softmax" if self._one_of_many else "logistic"
+    def _decoded(self, truth: np.ndarray) -> np.ndarray:
+        return truth if truth.ndim == 2 else self.classes_.take(truth, mode="clip")
 
-    def _loss(self) -> type[Loss]:
-        return HalfMultinomialLoss if self._one_of_many else HalfBinomialLoss
+    def _make_task(self, truth: np.ndarray) -> Task:
+        columns = truth.shape[1] if truth.ndim == 2 else 1
+        task = classification(self, self._kind, columns, len(self.classes_))
+        self.n_outputs_ = task.outputs
+        return task
+
+    def _targets(self, truth: np.ndarray) -> np.ndarray:
+        task = self._task
+        if task.labels:
+            return truth
+        columns = np.eye(task.outputs)[truth] if task.one_hot else truth.reshape(len(truth), -1)
+        smooth = self.label_smoothing if self.loss == "log_loss" else 0.0
+        return columns * (1 - smooth) + smooth / 2 if smooth else columns
+
+    def _class_factors(self, y: Any, truth: np.ndarray) -> np.ndarray | None:
+        given = self.class_weight
+        if given is None or not isinstance(given, dict) or truth.ndim == 2:
+            return None if given is None else compute_sample_weight(given, y)
+        if unknown := set(given) - set(self.classes_.tolist()):
+            raise ValueError(f"class_weight has {sorted(unknown, key=str)}, which are no classes; there are {self.classes_.tolist()}")
+        return np.array([given.get(each, 1.0) for each in self.classes_.tolist()]).take(truth)
+
+    @property
+    def _stratified(self) -> bool:  # type: ignore[override]
+        return self.n_outputs_ == 1
+
+    # ----------------------------------------------------------------------------------------------------- decisions
+
+    def _decide(self, outputs: np.ndarray) -> np.ndarray:
+        """The numbers of classes, or columns of labels, that the network's outputs stand for."""
+        if self._kind == "multilabel-indicator":
+            return outputs > self._task.threshold
+        return (outputs[:, 0] > self._task.threshold).astype(np.intp) if outputs.shape[1] == 1 else outputs.argmax(axis=1)
 
     def _judge(self, samples: Samples, outputs: np.ndarray) -> float:
-        return accuracy(samples, outputs)
+        return accuracy(samples, self._decide(outputs))
 
-    def _stratified(self) -> bool:
-        return self.n_outputs_ == 1
+    def _finish(self, judge: Any) -> None:
+        """Find the temperature."""
+        self.__dict__.pop("temperature_", None)
+        if self.calibrate:
+            self._check_probabilities()
+            samples = judge.samples
+            self.temperature_ = temperature(self._raw_network()(samples.x), samples.truth, samples.weights)
 
     @available_if(lambda self: self._check_solver())
     @_fit_context(prefer_skip_nested_validation=True)
-    def partial_fit(self, X: Any, y: Any, sample_weight: Any = None, classes: Any = None) -> MLPClassifier:
+    def partial_fit(
+        self, X: Any, y: Any, sample_weight: Any = None, classes: Any = None, *, eval_set: Any = None, eval_sample_weight: Any = None
+    ) -> MLPClassifier:
         """Train for one more epoch on the given data.
 
         Parameters
@@ -108,15 +236,21 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         sample_weight : array-like of shape (n_samples,), optional
         classes : array of shape (n_classes,), optional
             All classes that will ever come; needed by the first call.
+        eval_set, eval_sample_weight : optional
+            As for `fit`. With early stopping, ``converged_`` tells when to stop; the network is the best one then.
 
         Returns
         -------
         self
         """
+        if self.class_weight == "balanced":
+            raise ValueError("class_weight='balanced' needs all data at once: pass partial_fit a dictionary of classes and factors")
         if _check_partial_fit_first_call(self, classes):
             labels = y if type_of_target(y).startswith("multilabel") else classes
             self._label_binarizer = LabelBinarizer().fit(labels)
-        return self._fit(X, y, sample_weight, incremental=True)
+        return self._fit(X, y, sample_weight, eval_set, eval_sample_weight, incremental=True)
+
+    # --------------------------------------------------------------------------------------------------- predictions
 
     def predict(self, X: Any) -> np.ndarray:
         """The predicted classes.
@@ -130,15 +264,19 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         -------
         ndarray of shape (n_samples,) or (n_samples, n_classes)
         """
-        outputs = self._predict_raw(X)
-        if self._one_of_many:
-            return self.classes_.take(outputs.argmax(axis=1))
-        if self.n_outputs_ == 1 and len(self.classes_) == 2:
-            return self.classes_.take((outputs[:, 0] > 0.5).astype(np.intp))
-        return self._label_binarizer.inverse_transform(outputs.ravel() if self.n_outputs_ == 1 else outputs)
+        decided = self._decide(self._outputs(X))
+        if decided.ndim == 2:
+            return self._label_binarizer.inverse_transform(decided.astype(np.float64))
+        return self.classes_.take(decided, mode="clip")
 
+    def _check_probabilities(self) -> bool:
+        if getattr(self, "out_activation_", "softmax") not in ("softmax", "logistic"):
+            raise AttributeError(f"loss={self.loss!r} gives no probabilities; predict gives classes")
+        return True
+
+    @available_if(lambda self: self._check_probabilities())
     def predict_proba(self, X: Any) -> np.ndarray:
-        """The probability of each class, in the order of ``classes_``.
+        """The probability of each class, in the order of ``classes_``; with `calibrate`, by the temperature.
 
         Parameters
         ----------
@@ -148,9 +286,13 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         -------
         ndarray of shape (n_samples, n_classes)
         """
-        outputs = self._predict_raw(X)
+        if "temperature_" in self.__dict__:
+            outputs = resolved(self.out_activation_)(self._outputs(X, raw=True) / self.temperature_)
+        else:
+            outputs = self._outputs(X)
         return np.column_stack([1 - outputs, outputs]) if self.n_outputs_ == 1 else outputs
 
+    @available_if(lambda self: self._check_probabilities())
     def predict_log_proba(self, X: Any) -> np.ndarray:
         """The logarithm of :meth:`predict_proba`."""
         probabilities = self.predict_proba(X)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import numpy as np
@@ -19,10 +20,11 @@ from fastnn.sklearn.validating import Samples
 __all__ = ["minimize"]
 
 
-def minimize(estimator: Any, samples: Samples, incremental: bool) -> None:
+def minimize(estimator: Any, samples: Samples) -> None:
     """Train an estimator's network until the gradient is small."""
-    model = estimator.model_
-    model.compile(LBFGS(), estimator._loss()())
+    model, loss = estimator.model_, copy.copy(estimator._task.loss)
+    loss.reduction = "sum_over_batch_size"
+    model.compile(LBFGS(), loss)
     f = LossOfAll(estimator, samples)
     options = {"maxfun": estimator.max_fun, "maxiter": estimator.max_iter, "gtol": estimator.tol}
     if tuple(int(part) for part in scipy.__version__.split(".")[:2]) < (1, 15):
@@ -40,7 +42,7 @@ class LossOfAll:
     def __init__(self, estimator: Any, samples: Samples):
         self._model, n = estimator.model_, len(samples.x)
         self._total = n if samples.weights is None else samples.weights.sum()
-        self._alpha, self._share = estimator.alpha, estimator._loss_share()
+        self._alpha, self._share = estimator.alpha, estimator._task.share
         weights = None if samples.weights is None else samples.weights * (n / self._total)
         data = self._model._prepare(samples.x, samples.y, weights)
         self._model._start_training(data)
