@@ -189,6 +189,9 @@ class Runner(Stack):
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
+        self._step = np.array(self._step)  # joblib may have mapped a file's arrays, which can't be written to
+        for parameter in self.non_trainable_weights:
+            parameter.value = np.require(parameter.value, requirements="W")
         self._renew_lock()
 
     def predict(self, x: Any, batch_size: int | None = None, verbose: Any = "auto", *, callbacks: Any = None) -> np.ndarray:

@@ -160,7 +160,9 @@ class Stepping:
         )
 
     def slot(self, name: str, arena: Arena) -> np.ndarray:
-        """The vector of this name, of the arena's layout; made when it isn't there."""
+        """The vector of this name, of the arena's layout; made when it isn't there, or can't be written to."""
+        if name in self.slots and not self.slots[name].flags.writeable:
+            self.slots[name] = self.slots[name].copy()
         if name not in self.slots:
             self.slots[name] = slot = aligned_zeros(arena.values.data.size, arena.values.data.dtype)
             start = arena.values.data if name == "average" else self.initial(name, arena)

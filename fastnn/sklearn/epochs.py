@@ -45,8 +45,8 @@ class Epochs(Callback):
         self.ran_out = False
         self.base_rate = estimator.learning_rate_init
         estimator.n_iter_, estimator.converged_ = 0, False
-        if self.restores and estimator._best[1] is None:
-            estimator._best = estimator._best[0], estimator.model_.get_weights()
+        if not incremental or not estimator.loss_curve_:  # as there: what an earlier fit found best is beaten, or forgotten
+            estimator._best = estimator._best[0], None if estimator.loss_curve_ else estimator.model_.get_weights()
 
     def watches_batches(self, mode: str) -> bool:
         return False  # the training returns by itself at a loss that isn't finite
@@ -127,5 +127,5 @@ class Epochs(Callback):
     def restore(self) -> None:
         """Give the network the numbers of its best epoch, where that is wanted."""
         best = self.estimator._best[1]
-        if self.restores and (self.estimator.converged_ or not self.incremental):
+        if self.restores and best is not None and (self.estimator.converged_ or not self.incremental):
             self.model.set_weights(best)

@@ -24,7 +24,7 @@ def minimize(estimator: Any, samples: Samples) -> None:
     """Train an estimator's network until the gradient is small."""
     model, loss = estimator.model_, copy.copy(estimator._task.loss)
     loss.reduction = "sum_over_batch_size"
-    model.compile(LBFGS(), loss)
+    model.compile(LBFGS(history_size=1), loss)  # whose steps SciPy makes
     f = LossOfAll(estimator, samples)
     options = {"maxfun": estimator.max_fun, "maxiter": estimator.max_iter, "gtol": estimator.tol}
     if tuple(int(part) for part in scipy.__version__.split(".")[:2]) < (1, 15):
@@ -33,7 +33,7 @@ def minimize(estimator: Any, samples: Samples) -> None:
     estimator.n_iter_ = _check_optimize_result("lbfgs", found, estimator.max_iter)
     estimator.loss_ = found.fun
     f.unpack(found.x)
-    model._release()
+    model.compile("adam", estimator._task.loss)  # for whoever goes on with the network itself
 
 
 class LossOfAll:

@@ -26,7 +26,7 @@ NAMED = {
 """scikit-learn's losses, for targets of a type."""
 NUMBERS, CLASSES = ("signed", "positive", "counts"), ("signs", "one_hot")
 """Targets that aren't classes, and those that are nothing else, in the words of `fastnn.samples`."""
-LINKS = {"positive": "exponential", "probabilities": "softmax"}
+LINKS = {"positive": "exponential", "unit": "sigmoid", "probabilities": "softmax"}
 """Activations that make predictions of a kind."""
 
 
