@@ -225,6 +225,7 @@ REGULARIZERS = {
     "L1": [{"l1": 0.3}, {}],
     "L2": [{"l2": 0.3}, {}],
     "L1L2": [{"l1": 0.3, "l2": 0.2}],
+    "BatchL2": [{"alpha": 0.3}],
     "OrthogonalRegularizer": [{}, {"factor": 0.3}, {"factor": 0.3, "mode": "columns"}],
 }
 
@@ -234,10 +235,11 @@ def test_regularizers(agree, name):
     for options in REGULARIZERS[name]:
         mine = regularizers.regularizers.members[name](**options)
         weights = torch.tensor(X, requires_grad=True)
-        expected = getattr(keras.regularizers, name)(**options)(weights)
+        of_seven = keras.regularizers.L2(options["alpha"] / 2 / 7) if name == "BatchL2" else None
+        expected = (of_seven or getattr(keras.regularizers, name)(**options))(weights)
         expected.backward()
         g, value = np.zeros_like(X), np.zeros(1)
-        for op, arguments in mine.calls(X.copy(), g, value):
+        for op, arguments in mine.batch_calls(X.copy(), g, value, np.full(1, 7.0)):
             op(*arguments)
         # Keras makes a tensor of some factors in float32
         agree("regularizer", name, peer="keras", got=value[0], expected=expected.item(), tolerance=1e-7)

@@ -96,6 +96,13 @@ TORCH = {
         ],
     ),
     "CosineSimilarity": (lambda loss, y, t: -F.cosine_similarity(y, t), [{}]),
+    "HalfSquaredError": (lambda loss, y, t: F.mse_loss(y, t, reduction="none").sum(axis=-1) / 2, [{}]),
+    "HalfPoissonLoss": (
+        lambda loss, y, t: (F.poisson_nll_loss(y, t, log_input=True, reduction="none") + torch.xlogy(t, t) - t).sum(axis=-1),
+        [{}],
+    ),
+    "HalfBinomialLoss": (lambda loss, y, t: F.binary_cross_entropy_with_logits(y, t, reduction="none").sum(axis=-1), [{}]),
+    "HalfMultinomialLoss": (lambda loss, y, t: F.cross_entropy(y, t, reduction="none"), [{}]),
     "KLDivergence": (lambda loss, y, t: F.kl_div(y.log(), t, reduction="none").sum(axis=-1), [{}]),
 }
 
