@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import functools
 import inspect
 import re
 from collections.abc import Iterable
@@ -62,6 +63,13 @@ def serialize(value: Any) -> Any:
 def snake_case(name: str) -> str:
     """``"HeNormal"`` -> ``"he_normal"``; ``"AUC"`` -> ``"auc"``."""
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name).lower()
+
+
+@functools.lru_cache(maxsize=512)
+def _without_default(member: Any) -> tuple[str, ...]:
+    """The arguments of a class that have no default: asked for each thing that is made by its name, of which a layer has several."""
+    arguments = inspect.signature(member).parameters.values()
+    return tuple(a.name for a in arguments if a.default is a.empty and a.kind in (a.POSITIONAL_OR_KEYWORD, a.KEYWORD_ONLY))
 
 
 class Catalogue(Generic[T]):
@@ -137,9 +145,7 @@ class Catalogue(Generic[T]):
 
     def _made(self, member: Any) -> T:
         """An instance with the defaults, of a class that has one for each argument."""
-        arguments = inspect.signature(member).parameters.values()
-        needed = [a.name for a in arguments if a.default is a.empty and a.kind in (a.POSITIONAL_OR_KEYWORD, a.KEYWORD_ONLY)]
-        if needed:
+        if needed := _without_default(member):
             said = ", ".join(f"{name}=..." for name in needed)
             raise TypeError(f"{self.kind} {member.__name__} needs {', '.join(needed)}: pass {member.__name__}({said}) instead of its name")
         return member()
