@@ -139,14 +139,11 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         if not hasattr(self, "classes_") or not (self.warm_start or incremental):
             self._label_binarizer = LabelBinarizer().fit(y)
             self.classes_ = self._label_binarizer.classes_
-        else:
-            self._check_classes(unique_labels(y), exactly=self.warm_start)
-        return X, self._encoded(y)
+        return X, self._encoded(y, exactly=self.warm_start)
 
     def _check_held_out(self, X: Any, y: Any) -> tuple[Any, np.ndarray]:
         X, y = self._validated(X, y, reset=False)
-        self._check_classes(unique_labels(y), exactly=False)
-        return X, self._encoded(y)
+        return X, self._encoded(y, exactly=False)
 
     def _validated(self, X: Any, y: Any, reset: bool) -> tuple[Any, np.ndarray]:
         X, y = validate_data(self, X, y, accept_sparse=["csr", "csc"], multi_output=True, dtype=(np.float64, np.float32), reset=reset)
@@ -167,8 +164,13 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         """What targets are: "binary", "multiclass" or "multilabel-indicator"."""
         return self._label_binarizer.y_type_
 
-    def _encoded(self, y: np.ndarray) -> np.ndarray:
-        """The numbers of classes, or columns of labels."""
+    def _encoded(self, y: np.ndarray, exactly: bool) -> np.ndarray:
+        """The numbers of classes, or columns of labels; of all classes if `exactly`."""
+        if self._kind != "multilabel-indicator" and y.ndim == 1 and y.dtype.kind == self.classes_.dtype.kind != "O":
+            codes = np.searchsorted(self.classes_, y)
+            if np.array_equal(self.classes_.take(codes, mode="clip"), y) and not (exactly and len(np.unique(codes)) < len(self.classes_)):
+                return codes
+        self._check_classes(unique_labels(y), exactly)
         indicators = self._label_binarizer.transform(y)
         if self._kind == "binary":
             return indicators[:, 0]
