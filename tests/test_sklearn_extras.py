@@ -324,18 +324,6 @@ def test_any_scorer_and_what_early_stopping_goes_by():
 
 
 @BOTH
-def test_scorers_do_not_warn_of_feature_names(kind):
-    pd = pytest.importorskip("pandas")
-    samples, y = data(kind)
-    frame = pd.DataFrame(samples, columns=list("abcde"))
-    with warnings.catch_warnings():
-        warnings.simplefilter("error", UserWarning)
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        estimator = fitted(kind, frame, y, early_stopping=True, scoring="max_error" if kind is MLPRegressor else "accuracy")
-    assert list(estimator.feature_names_in_) == list("abcde")
-
-
-@BOTH
 def test_the_best_epoch_is_restored(kind):
     samples, y = data(kind)
     held_out = samples[:40], y[:40]

@@ -59,7 +59,8 @@ def test_all_checks_pass_that_scikit_learns_own_pass(kind):
         reports.append({check["check_name"]: check["status"] for check in report})
     theirs, mine = reports
     assert theirs.keys() <= mine.keys()
-    assert {name: status for name, status in mine.items() if status != "passed" and theirs.get(name) != status} == {}
+    assert "failed" not in mine.values()
+    assert {name for name, status in mine.items() if status == "skipped" and theirs.get(name, status) != status} == set()
     assert list(mine.values()).count("passed") >= list(theirs.values()).count("passed")
 
 

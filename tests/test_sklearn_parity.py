@@ -7,10 +7,14 @@ import warnings
 
 import numpy as np
 import pytest
+import sklearn
 from sklearn import datasets, neural_network
 from threadpoolctl import threadpool_limits
 
 from fastnn import sklearn as ours
+
+if tuple(map(int, sklearn.__version__.split(".")[:2])) < (1, 9):
+    pytest.skip("what is compared with is scikit-learn 1.9", allow_module_level=True)
 
 RNG = np.random.RandomState(0)
 BINARY = datasets.make_classification(90, 6, n_informative=4, random_state=0)

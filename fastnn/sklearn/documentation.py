@@ -47,7 +47,7 @@ TRAINING = """\
         Whether sgd looks ahead along the momentum.
     early_stopping : bool, default=False
         Whether a share of the samples (or `fit`'s `eval_set`) is held out, each epoch judged by it, the training ended when the score has
-        not improved for `n_iter_no_change` epochs, and the best epoch's network kept.
+        not improved for `n_iter_no_change` epochs, and the best epoch's network kept; of a warm start, if it beats the epochs before.
     validation_fraction : float, default=0.1
         The share that is held out.
     beta_1, beta_2 : float, default=0.9, 0.999
