@@ -3,17 +3,37 @@
 from __future__ import annotations
 
 import random as _python_random
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 
 import numpy as np
 
-__all__ = ["generator", "set_random_seed", "splitmix"]
+__all__ = ["generator", "seeded", "set_random_seed", "splitmix"]
 
 _generator = np.random.default_rng()
+_own: ContextVar[np.random.Generator | None] = ContextVar("_own", default=None)
 
 
 def generator(seed: int | np.random.Generator | None = None) -> np.random.Generator:
-    """A generator for `seed`, or the process-wide one for None."""
-    return _generator if seed is None else np.random.default_rng(seed)
+    """A generator for `seed`; for None the process-wide one, or within `seeded` that one."""
+    return np.random.default_rng(seed) if seed is not None else _own.get() or _generator
+
+
+@contextmanager
+def seeded(seed: int) -> Iterator[None]:
+    """Within it, and in this thread alone, weights and seeds are drawn from a generator of its own.
+
+    Parameters
+    ----------
+    seed : int
+        0 <= seed.
+    """
+    token = _own.set(np.random.default_rng(seed))
+    try:
+        yield
+    finally:
+        _own.reset(token)
 
 
 def splitmix(z: int) -> int:
@@ -44,3 +64,4 @@ def set_random_seed(seed: int) -> None:
     _python_random.seed(int(seed))
     np.random.seed(int(seed))
     _generator = np.random.default_rng(int(seed))
+    _own.set(None)

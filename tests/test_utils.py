@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from fastnn import config, layers, metrics, progress, utils
+from fastnn import config, layers, metrics, progress, random, utils
 
 
 def test_to_categorical():
@@ -65,6 +65,21 @@ def test_normalize_special_values():
     assert utils.normalize(np.zeros((2, 0))).shape == (2, 0)
     with pytest.raises(ValueError, match="order"):
         utils.normalize([1.0], order=0)
+
+
+def test_seeded_ends_and_nests():
+    with random.seeded(1):
+        a = random.generator().integers(10**9)
+        with random.seeded(1):
+            assert random.generator().integers(10**9) == a
+        utils.set_random_seed(7)
+        b = random.generator().integers(10**9)
+    utils.set_random_seed(7)
+    assert random.generator().integers(10**9) == b
+    with pytest.raises(ZeroDivisionError), random.seeded(1):
+        raise ZeroDivisionError
+    utils.set_random_seed(7)
+    assert random.generator().integers(10**9) == b
 
 
 def test_set_random_seed_is_the_one_of_random():
