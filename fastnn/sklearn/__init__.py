@@ -11,6 +11,7 @@ from fastnn.sklearn.classifier import *  # noqa: E402
 from fastnn.sklearn.fastnn_classifier import *  # noqa: E402
 from fastnn.sklearn.fastnn_regressor import *  # noqa: E402
 from fastnn.sklearn.regressor import *  # noqa: E402
+from fastnn.sklearn.transformer import *  # noqa: E402
 from fastnn.sklearn.wrapper import *  # noqa: E402
 
 __all__ = [name for name, value in list(globals().items()) if isinstance(value, type)]

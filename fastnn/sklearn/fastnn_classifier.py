@@ -73,18 +73,16 @@ class FastNNClassifier(ClassifierMixin, FastNNEstimator):
         tags.target_tags.multi_output, tags.classifier_tags.multi_label = False, True
         return tags
 
-    def partial_fit(  # type: ignore[override]
-        self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None
-    ) -> Any:
+    def partial_fit(self, X: Any, y: Any, sample_weight: Any = None, classes: Any = None) -> Any:
         """Train for one more epoch, on these samples; the first call makes the model.
 
         Parameters
         ----------
         X, y : array_like
-        classes : array_like
-            All labels that may come; needed in the first call.
         sample_weight : array_like of shape (n,), optional
             As they are, not relative to each other: other samples may follow.
+        classes : array_like
+            All labels that may come; needed in the first call.
 
         Returns
         -------
