@@ -27,10 +27,16 @@ def _available() -> int:
 def _from_environment() -> int:
     asked = os.environ.get("FASTNN_NUM_THREADS")
     if not asked:
-        return min(_available(), MOST)
+        return min(_available(), _of_openmp(), MOST)
     if not asked.isdigit() or not 1 <= int(asked) <= MOST:
         raise ValueError(f"FASTNN_NUM_THREADS must be a positive integer up to {MOST}, got {asked!r}")
     return int(asked)
+
+
+def _of_openmp() -> int:
+    """What ``OMP_NUM_THREADS`` allows: pools of processes, joblib's for instance, set it to share the processors out."""
+    first = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0].strip()
+    return int(first) if first.isdigit() and int(first) else MOST
 
 
 _count = _from_environment()
@@ -48,9 +54,10 @@ def set_num_threads(threads: int) -> None:
     Parameters
     ----------
     threads : int
-        At least 1. The start value is ``FASTNN_NUM_THREADS``, or the number of processors this process may run on. Results
-        don't depend on it. NumPy's own threads, which the NumPy backend may use, are not affected.
-        ``threadpoolctl.threadpool_limits`` sets it too, where threadpoolctl was imported before fastnn or before the first training.
+        At least 1. The start value is ``FASTNN_NUM_THREADS``, or the number of processors this process may run on, but not more than
+        ``OMP_NUM_THREADS`` says, which pools of processes set. Results don't depend on it. NumPy's own threads, which the NumPy
+        backend may use, are not affected. ``threadpoolctl.threadpool_limits`` sets it too, where threadpoolctl was imported before
+        fastnn or before the first training.
 
     Raises
     ------

@@ -11,7 +11,7 @@ import pytest
 from helpers import CLASSES, assert_same_weights, compiled_only, labels, model_of, run_python, samples
 
 import fastnn
-from fastnn import layers, regions
+from fastnn import layers, regions, threads
 from fastnn.backend import Argument, registry
 from fastnn.samples import arguments as sample_arguments
 
@@ -123,8 +123,15 @@ def test_the_number_can_be_set_and_read():
     assert fastnn.get_num_threads() == 3 and type(fastnn.get_num_threads()) is int
 
 
+@pytest.mark.parametrize(("given", "limit"), [("1", 1), (" 1,4", 1), ("4096", None), ("0", None), ("many", None), ("", None)])
+def test_not_more_threads_than_a_pool_of_processes_allows(given, limit):
+    """joblib's, Dask's: each of their processes would take all processors otherwise."""
+    expected = 0, f"{limit or min(threads._available(), threads.MOST)}\n"
+    assert run_python("import fastnn; print(fastnn.get_num_threads())", FASTNN_NUM_THREADS="", OMP_NUM_THREADS=given) == expected
+
+
 def test_the_environment_sets_the_number():
-    assert run_python("import fastnn; print(fastnn.get_num_threads())", FASTNN_NUM_THREADS="3") == (0, "3\n")
+    assert run_python("import fastnn; print(fastnn.get_num_threads())", FASTNN_NUM_THREADS="3", OMP_NUM_THREADS="1") == (0, "3\n")
 
 
 @compiled_only
