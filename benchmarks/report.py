@@ -1,4 +1,5 @@
-"""The Markdown tables of measurements that were written as JSON: ``peers.json``, ``profile.json``, ``scaling.json``, ``contention.json``.
+"""The Markdown tables of measurements that were written as JSON: ``peers.json``, ``profile.json``, ``scaling.json``, ``contention.json``,
+``sklearn.json``.
 
 What ``examples/mnist_sprint.py`` printed is taken as it is, from ``sprint.txt``. Prints them, or puts each between the lines
 ``<!-- NAME -->`` and ``<!-- end of NAME -->`` of a document.
@@ -13,7 +14,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from benchmarks import contention, profile, scaling
+from benchmarks import contention, profile, scaling, sklearn_table
 from benchmarks.peers import report as peers
 
 
@@ -26,6 +27,7 @@ TABLES: dict[str, Callable[[dict[str, Any]], Iterator[str]]] = {
     "profile": profile.lines,
     "scaling": scaling.lines,
     "contention": contention.lines,
+    "sklearn": sklearn_table.lines,
 }
 
 
