@@ -107,7 +107,7 @@ class FastNNTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, MetaE
 
     def get_metadata_routing(self) -> MetadataRouter:
         """What `fit` hands on to the estimator's; see scikit-learn's guide to metadata routing."""
-        mapping = MethodMapping().add(caller="fit", callee="fit")
+        mapping = MethodMapping().add(caller="fit", callee="fit").add(caller="fit_transform", callee="fit")
         return MetadataRouter(owner=self).add(estimator=self.estimator, method_mapping=mapping)
 
 
