@@ -164,6 +164,9 @@ def test_class_weight():
     noisy = np.where(RNG.uniform(size=120) < 0.2, "common", rare)
     shares = [(classifier(epochs=15, class_weight=w).fit(X, noisy).predict(X) == "rare").mean() for w in (None, "balanced", {"rare": 50.0})]
     assert shares[0] < shares[1] < shares[2]
+    free = classifier(epochs=1, optimizer_params={"learning_rate": 0.0}, validation_split=0.5)
+    validated = [clone(free).set_params(class_weight=w).fit(X, Y).history_["val_loss"] for w in (None, {"low": 9.0})]
+    assert validated[0] == validated[1]  # what it is judged by isn't weighted
     by_hand = classifier(epochs=5).fit(X, Y, sample_weight=np.where(Y == "low", 3.0, 1.0))
     by_class = classifier(epochs=5, class_weight={"low": 3.0}).fit(X, Y)
     np.testing.assert_array_equal(by_hand.predict_proba(X), by_class.predict_proba(X))
@@ -452,6 +455,7 @@ ERRORS = [
     (lambda: classifier(optimizer__rate=1).fit(X, Y), TypeError, "rate"),
     (lambda: classifier().fit(X, Y, sample_weight=np.zeros(120)), ValueError, "weights are zero"),
     (lambda: classifier().fit(X, Y, sample_weight=np.full(120, -1.0)), ValueError, "not negative"),
+    (lambda: classifier().fit(X, Y, eval_set=(X, Y), eval_sample_weight=np.zeros(120)), ValueError, "eval_sample_weight: all"),
     (lambda: classifier().fit(X, VALUES), ValueError, "continuous"),
     (lambda: classifier().fit(X, np.stack([Y, Y], 1)), ValueError, "MultiOutputClassifier|multiclass-multioutput"),
     (lambda: classifier().fit(X, Y, eval_set=X), ValueError, "eval_set must be"),

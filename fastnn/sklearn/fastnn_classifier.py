@@ -40,7 +40,8 @@ class FastNNClassifier(ClassifierMixin, FastNNEstimator):
     loss : str or Loss, optional
         When left out, the crossentropy that suits the last layer: of probabilities after sigmoid or softmax, else of logits.
     class_weight : dict or "balanced", optional
-        A factor on the weights of each class's samples, by label; ``"balanced"`` makes all classes weigh alike.
+        A factor on the weights of each class's samples, by label, those of a validation excepted; ``"balanced"`` makes all classes
+        weigh alike.
 
     Attributes
     ----------
@@ -155,11 +156,11 @@ class FastNNClassifier(ClassifierMixin, FastNNEstimator):
     def _strata(self, targets: np.ndarray) -> np.ndarray | None:
         return targets if self._flat else None
 
-    def _weights(self, sample_weight: Any, targets: np.ndarray, relative: bool) -> np.ndarray | None:
-        if self.class_weight is not None:
-            factors = compute_sample_weight(self.class_weight, self.classes_[targets] if self._flat else targets)
-            sample_weight = factors if sample_weight is None else factors * np.asarray(sample_weight)
-        return super()._weights(sample_weight, targets, relative)
+    def _weighted(self, weights: np.ndarray | None, targets: np.ndarray) -> np.ndarray | None:
+        if self.class_weight is None:
+            return weights
+        factors = compute_sample_weight(self.class_weight, self.classes_[targets] if self._flat else targets)
+        return factors if weights is None else factors * weights
 
     # ----------------------------------------------------------------------------------------- predicting
 
