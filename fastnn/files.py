@@ -45,3 +45,23 @@ def _umask() -> int:
     mask = os.umask(0)
     os.umask(mask)
     return mask
+
+
+def target_path(filepath: Any, overwrite: bool = True) -> Path:
+    """Where a file is to be written.
+
+    Raises
+    ------
+    FileNotFoundError
+        When it is a folder, or its folder doesn't exist.
+    ValueError
+        When there is a file already that may not be replaced.
+    """
+    path = Path(filepath)
+    if path.is_dir() or not path.parent.is_dir():
+        raise FileNotFoundError(
+            f"can't save to {str(path)!r}: " + ("it is a folder" if path.is_dir() else "its folder doesn't exist; make it first")
+        )
+    if not overwrite and path.exists():
+        raise ValueError(f"{str(path)!r} exists; pass overwrite=True to replace it")
+    return path

@@ -24,6 +24,7 @@ from fastnn._version import __version__
 from fastnn.arrays import positive_integer
 from fastnn.configurable import serialize
 from fastnn.exchange import safetensors
+from fastnn.files import target_path
 from fastnn.models.archive import Member, read_archive, write_archive
 from fastnn.models.stored_case import WIDEST, check_dtypes, check_test_case, make_test_case
 from fastnn.parameters import Parameter
@@ -36,7 +37,7 @@ FORMAT_VERSION = 1
 
 def save_model(model: Sequential, filepath: Any, overwrite: bool = True) -> None:
     """Write the whole model to one file; see `Sequential.save`."""
-    path = _target(filepath, overwrite)
+    path = target_path(filepath, overwrite)
     if path.suffix == safetensors.SUFFIX:
         raise ValueError(f"can't save a model to {str(path)!r}: such files hold weights alone; call save_weights, or choose another name")
     model._require_built()
@@ -93,7 +94,7 @@ def _reason(error: Exception) -> str:
 def save_weights(model: Sequential, filepath: Any, overwrite: bool = True) -> None:
     """Write the parameters alone; see `Sequential.save_weights`."""
     model._require_built()
-    path = _target(filepath, overwrite)
+    path = target_path(filepath, overwrite)
     if path.suffix == safetensors.SUFFIX:
         safetensors.write(path, {name: p.value for name, p in _named(model)})
     else:
@@ -116,17 +117,6 @@ def load_weights(model: Sequential, filepath: Any) -> None:
 
 def _arrays(members: Mapping[str, Member]) -> dict[str, np.ndarray]:
     return {name: value for name, value in members.items() if isinstance(value, np.ndarray)}
-
-
-def _target(filepath: Any, overwrite: bool) -> Path:
-    path = Path(filepath)
-    if path.is_dir() or not path.parent.is_dir():
-        raise FileNotFoundError(
-            f"can't save to {str(path)!r}: " + ("it is a folder" if path.is_dir() else "its folder doesn't exist; make it first")
-        )
-    if not overwrite and path.exists():
-        raise ValueError(f"{str(path)!r} exists; pass overwrite=True to replace it")
-    return path
 
 
 def _description(model: Sequential) -> dict[str, Any]:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from fastnn.layers.layer import Layer
     from fastnn.models.sequential import Sequential
 
-__all__ = ["WIDEST", "check_dtypes", "check_test_case", "make_test_case"]
+__all__ = ["WIDEST", "case_samples", "check_dtypes", "check_test_case", "make_test_case"]
 
 _SAMPLES = 4
 WIDEST = 2**22
@@ -23,16 +23,22 @@ WIDEST = 2**22
 
 
 def make_test_case(model: Sequential) -> dict[str, np.ndarray]:
-    """A few samples that the model takes, zeros where it wants category codes, and what it makes of them."""
+    """A few samples and what the model makes of them."""
     if is_wide(model):
         return {}
+    x = case_samples(model)
+    with np.errstate(all="ignore"):
+        return {"test/x": x, "test/y": model.predict(x)}
+
+
+def case_samples(model: Sequential) -> np.ndarray:
+    """A few samples that the model takes, zeros where it wants category codes."""
     x = np.random.default_rng(0).normal(size=(_SAMPLES, *model._require_built())).astype(model.dtype)
     try:
         check_samples(model.layers, x)
     except ValueError:
-        x = np.zeros_like(x)
-    with np.errstate(all="ignore"):
-        return {"test/x": x, "test/y": model.predict(x)}
+        return np.zeros_like(x)
+    return x
 
 
 def is_wide(model: Sequential) -> bool:

@@ -15,9 +15,9 @@ from fastnn.exchange.c.code import Code, digits, plain
 from fastnn.exchange.c.layout import Layout
 from fastnn.exchange.c.steps import steps_of
 from fastnn.exchange.c.template import DEFINITION, HEAD, MAIN, TEST
-from fastnn.files import replacing
+from fastnn.files import replacing, target_path
 from fastnn.models.predictor import frozen
-from fastnn.models.saving import _target, _test_samples
+from fastnn.models.stored_case import case_samples
 
 if TYPE_CHECKING:
     from fastnn.models.sequential import Sequential
@@ -34,7 +34,7 @@ TOLERANCE = {"float32": "1e-4", "float64": "1e-9"}
 def to_c(model: Sequential, filepath: Any, name: str = "model", overwrite: bool = True) -> None:
     """Write a model as C; see `Sequential.to_c`."""
     text = source(model, name, Path(filepath).name)
-    with replacing(_target(filepath, overwrite), "w", encoding="ascii", newline="\n") as file:
+    with replacing(target_path(filepath, overwrite), "w", encoding="ascii", newline="\n") as file:
         file.write(text)
 
 
@@ -151,7 +151,7 @@ def _array(kind: str, name: str, numbers: Any, size: int) -> str:
 
 def _test_case(model: Sequential) -> dict[str, Any]:
     """Samples for the self-test, and what the model makes of them."""
-    x = _test_samples(model)[:CASES]
+    x = case_samples(model)[:CASES]
     with np.errstate(all="ignore"):
         y = model.predict(x)
     return {"cases": len(x), "test_x": _table("model_test_x", x), "test_y": _table("model_test_y", y)}

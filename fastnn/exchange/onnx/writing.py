@@ -12,8 +12,7 @@ from fastnn._version import __version__
 from fastnn.exchange.onnx.graph import Graph
 from fastnn.exchange.onnx.layers import emit
 from fastnn.extras import require
-from fastnn.files import replacing
-from fastnn.models.saving import _target
+from fastnn.files import replacing, target_path
 
 if TYPE_CHECKING:
     from fastnn.models.sequential import Sequential
@@ -31,7 +30,7 @@ LARGEST = 2**31 - 2**20
 def write(model: Sequential, path: Any, opset: int, batch_size: int | None, name: str | None, metadata: Mapping[str, Any] | None) -> Any:
     """See `Sequential.to_onnx`."""
     onnx = require("onnx", "to_onnx", "onnx")
-    target = None if path is None else _target(path, True)
+    target = None if path is None else target_path(path)
     proto = model_proto(model, opset, batch_size, name, metadata)
     onnx.checker.check_model(proto, full_check=True)
     if target is not None:
