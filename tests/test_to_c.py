@@ -5,6 +5,7 @@ import subprocess
 
 import numpy as np
 import pytest
+import random_models
 from c_models import DTYPES, PRECISIONS, STRICT, UNDEFINED, Compiled, compiler, model_with, off, run
 from helpers import any_layer, model_of, samples
 from hypothesis import HealthCheck, Phase, given, settings
@@ -147,7 +148,6 @@ def test_exponentials_to_a_few_units_in_the_last_place(units, flags, tmp_path):
 
 def test_random_models(tmp_path):
     """Drawn by hypothesis, compiled at once."""
-    random_models = pytest.importorskip("random_models")
     drawn = []
 
     @settings(

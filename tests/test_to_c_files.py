@@ -219,6 +219,11 @@ def test_from_the_command_line(tmp_path, capsys):
     assert main(["export", str(tmp_path / "model.fnn"), str(tmp_path / "deep_net.c")]) == 0
     assert "deep_net.c" in capsys.readouterr().out
     assert (tmp_path / "deep_net.c").read_text() == source(model, "model", "deep_net.c")
+    assert main(["export", str(tmp_path / "model.fnn"), str(tmp_path / "model.safetensors")]) == 0
+    other = dense()
+    other.set_weights([w + 1 for w in other.get_weights()])
+    other.load_weights(tmp_path / "model.safetensors")
+    assert source(other) == source(model)
     assert main(["export", str(tmp_path / "model.fnn"), str(tmp_path / "model.exe")]) == 2
-    assert "knows .c" in capsys.readouterr().err
+    assert "knows .c, .onnx, .safetensors" in capsys.readouterr().err
     assert main(["export", str(tmp_path / "model.fnn"), str(tmp_path / "deep_net.c"), "--name", "2"]) == 2

@@ -15,11 +15,15 @@ __all__ = ["add_parser", "run"]
 
 FORMATS: dict[str, Callable[[Sequential, argparse.Namespace], Any]] = {
     ".c": lambda model, options: model.to_c(options.out, name=options.name),
+    ".onnx": lambda model, options: model.to_onnx(options.out),
+    ".safetensors": lambda model, options: model.save_weights(options.out),
 }
 """What writes a file, by its suffix."""
 
 _EXAMPLES = """examples:
-  fastnn export model.fnn model.c
+  fastnn export model.fnn model.c                 C99, see docs/c.md
+  fastnn export model.fnn model.onnx              for ONNX Runtime and others; needs onnx
+  fastnn export model.fnn model.safetensors       the weights alone
   fastnn export model.fnn weather.c --name weather"""
 
 
@@ -28,7 +32,7 @@ def add_parser(commands: Any) -> None:
     parser = commands.add_parser(
         "export",
         help="write a saved model for other tools",
-        description=f"Write a saved model in the format that the suffix of OUT names: {', '.join(FORMATS)}.",
+        description=f"Write a saved model, or its weights, in the format that the suffix of OUT names: {', '.join(FORMATS)}.",
         epilog=_EXAMPLES,
         formatter_class=HelpFormatter,
         allow_abbrev=False,
