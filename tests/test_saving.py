@@ -303,3 +303,21 @@ def test_after_layers_were_exchanged_the_optimizer_begins_anew_also_in_the_file(
     train(model, 2)
     train(loaded, 2)
     assert_same_weights(model, loaded)
+
+
+class Shift(layers.Layer):
+    """Adds a number that is learned."""
+
+    def build(self, input_shape):
+        self.shift = self.add_weight(shape=(), initializer="ones", name="shift")
+
+    def call(self, x):
+        return x + self.shift.value
+
+
+def test_a_number_as_parameter_comes_back(path, monkeypatch):
+    monkeypatch.setitem(layers.layers.members, "Shift", Shift)
+    monkeypatch.setitem(layers.layers._aliases, "Shift", Shift)
+    model = model_of(Shift, optimizer="adam", loss="mse")
+    model.fit(X, X, verbose=0)
+    assert_equal_models(model, saved(model, path))

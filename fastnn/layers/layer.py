@@ -170,7 +170,7 @@ class Layer(Configurable):
         trainable : bool
         constraint : str or Constraint, optional
         """
-        shape = tuple(shape)
+        shape = tuple(shape) or (1,)  # a number is an array of one entry
         name = name or (f"variable_{len(self.parameters)}" if self.parameters else "variable")
         value = self.loaded.pop(name, None)
         if value is None and self._complete:

@@ -32,8 +32,7 @@ class Stack:
         self.dtype = standardize_dtype(dtype)
         self._layers: list[Layer] = []
         self._features: tuple[int, ...] | None = None
-        for layer in layers or ():
-            self._append(layer)
+        self._append(*(layers or ()))
         self._build_if_known()
 
     def _changed(self) -> None:
@@ -61,20 +60,26 @@ class Stack:
             self._layers.pop()
             raise
 
-    def _append(self, layer: Layer) -> None:
+    def _append(self, *layers: Layer) -> None:
+        names, known = {layer.name for layer in self._layers}, {id(inner) for inner in every_layer(self._layers)}
+        for layer in layers:
+            self._check_new(layer, names, known)
+            names.add(layer.name)
+            known.update(id(inner) for inner in every_layer([layer]))
+            self._layers.append(layer)
+        self._changed()
+
+    def _check_new(self, layer: Layer, names: set[str], known: set[int]) -> None:
         if not isinstance(layer, Layer):
             raise TypeError(f"model {self.name!r}: expected a layer such as Dense(10), got {layer!r}")
         if not hasattr(layer, "name"):
             raise TypeError(f"model {self.name!r}: {type(layer).__name__}.__init__ must begin with super().__init__(**options)")
-        if any(layer.name == other.name for other in self._layers):
+        if layer.name in names:
             raise ValueError(f"model {self.name!r} already has a layer named {layer.name!r}; names must differ")
-        known = {id(inner) for inner in every_layer(self._layers)}
         if twice := [inner for inner in every_layer([layer]) if id(inner) in known]:
             raise ValueError(f"model {self.name!r} already has layer {twice[0].name!r}; a layer can stand in one place only")
         if isinstance(layer, InputLayer) and self._layers:
             raise ValueError(f"model {self.name!r}: Input must come first, and once")
-        self._layers.append(layer)
-        self._changed()
 
     def pop(self) -> Layer:
         """Take the last layer off and return it.
