@@ -218,6 +218,8 @@ def test_an_optimizer_of_ones_own(kind):
     assert same(named, fitted(kind, solver="sgd", momentum=0.0, learning_rate_init=0.05))
     slower = fitted(kind, optimizer="sgd", learning_rate_init=0.05, learning_rate="adaptive", tol=10.0, n_iter_no_change=1, max_iter=4)
     assert slower.model_.optimizer.learning_rate == pytest.approx(0.01)
+    falling = fitted(kind, optimizer=optimizers.SGD(0.05), learning_rate="invscaling", power_t=1.0, max_iter=2)
+    assert falling.model_.optimizer.learning_rate == pytest.approx(0.05 / 321)
 
 
 @BOTH

@@ -8,7 +8,7 @@ import numpy as np
 
 from fastnn.callbacks import Callback
 from fastnn.callbacks.callback import Logs
-from fastnn.sklearn.solvers import rate_rule
+from fastnn.sklearn.solvers import base_rate, rate_rule
 from fastnn.sklearn.validating import Judge
 
 __all__ = ["Epochs"]
@@ -43,7 +43,7 @@ class Epochs(Callback):
         self.rule, self.share = rate_rule(estimator), estimator._task.share
         self.restores = judge is not None and (estimator.early_stopping if estimator.restore_best is None else estimator.restore_best)
         self.ran_out = False
-        self.base_rate = estimator.learning_rate_init
+        self.base_rate = base_rate(estimator)
         estimator.n_iter_, estimator.converged_ = 0, False
         if not incremental or not estimator.loss_curve_:  # as there: what an earlier fit found best is beaten, or forgotten
             estimator._best = estimator._best[0], None if estimator.loss_curve_ else estimator.model_.get_weights()

@@ -192,7 +192,8 @@ class BaseMLP(BaseEstimator):
             self._best: tuple[float, Any] = -np.inf, None
 
     def _build(self, design: Design, weights: dict[str, np.ndarray]) -> None:
-        self._design, self._raw = design, None
+        self._design = design
+        self._raw: Sequential | None = None
         self.model_ = design.build(weights, getattr(self, "_random_state", None))
         self._link = Coefficients(self, self.model_)
 

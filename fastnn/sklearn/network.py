@@ -152,4 +152,4 @@ def numbers(model: Sequential) -> dict[str, np.ndarray]:
 def parameters(model: Sequential) -> tuple[list[Parameter], list[Parameter]]:
     """The kernels and the biases of a network's dense layers."""
     layers = [layer for layer in model.layers if isinstance(layer, Dense)]
-    return [layer.kernel for layer in layers], [layer.bias for layer in layers]
+    return [layer.kernel for layer in layers], [layer.bias for layer in layers if layer.bias is not None]

@@ -8,7 +8,7 @@ from fastnn import optimizers
 from fastnn.optimizers import SGD, Adam, Optimizer
 from fastnn.optimizers.schedules import LearningRateSchedule
 
-__all__ = ["made_optimizer", "rate_rule"]
+__all__ = ["base_rate", "made_optimizer", "rate_rule"]
 
 OPTIONS = ("weight_decay", "clipnorm", "clipvalue", "global_clipnorm")
 UNDECAYED = ["bias$", "gamma$", "beta$"]
@@ -27,6 +27,12 @@ def rate_rule(estimator: Any) -> str:
     if rule != "constant" and isinstance(estimator.learning_rate_init, LearningRateSchedule):
         raise ValueError(f"learning_rate={rule!r} can't change what a schedule sets: use learning_rate='constant' with a schedule")
     return rule
+
+
+def base_rate(estimator: Any) -> Any:
+    """The learning rate that a training begins with."""
+    own = isinstance(estimator.optimizer, Optimizer)
+    return estimator.optimizer.learning_rate if own else estimator.learning_rate_init
 
 
 def made_optimizer(estimator: Any) -> Optimizer:
