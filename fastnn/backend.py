@@ -106,6 +106,8 @@ class Op:
         return f"<op {self.name}: {self.signature}>"
 
     def __reduce__(self) -> tuple[Callable[[str], Op], tuple[str]]:
+        if registry.get(self.name) is not self:
+            raise TypeError(f"{self!r} isn't declared by @op, so a copy of it can't be found by its name")
         return _declared, (self.name,)
 
 

@@ -1,5 +1,8 @@
 """Losses that users write as a formula: trained with the gradient of autodiff, on both backends."""
 
+import copy
+import pickle
+
 import numpy as np
 import pytest
 from helpers import BACKENDS, bits, classifier, diverging, labels, model_of, one_hot, regressor, samples
@@ -133,6 +136,40 @@ def test_a_subclass_gives_the_formula_as_a_method(registered):
     again = losses.get(losses.serialize(Pinball(0.9)))
     assert isinstance(again, Pinball) and again.quantile == 0.9
     assert isinstance(losses.get("quantile2"), Pinball)
+
+
+class Stretched(PythonLoss):
+    def __init__(self, by=1.0, reduction="sum_over_batch_size", name="stretched"):
+        super().__init__(reduction, name)
+        self.by = by
+
+    def call(self, y_true, y_pred):
+        return self.by * np.mean((y_true - y_pred) ** 2, axis=-1)
+
+
+@pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy, lambda loss: pickle.loads(pickle.dumps(loss))])
+@pytest.mark.parametrize("loss", [Stretched(3.0), FunctionLoss(squared)])
+def test_copies_compute_their_own_formula(copied, loss):
+    """Their ops have names that other ops may have, too."""
+    again = copied(loss)
+    assert again([[1.0], [2.0]], [[3.0], [2.0]]) == loss([[1.0], [2.0]], [[3.0], [2.0]])
+    assert_same_training(regressor, again, loss, Y)
+    if copied is not copy.copy and isinstance(again, Stretched):
+        again.by = 6.0
+        assert again([[1.0]], [[2.0]]) == 2 * loss([[1.0]], [[2.0]]) == 6.0
+
+
+def test_a_copied_model_trains_on():
+    model = regressor(loss=squared)
+    model.fit(X, Y, verbose=0)
+    for again in copy.deepcopy(model), pickle.loads(pickle.dumps(model)):
+        again.fit(X, Y, verbose=0)
+        assert again.history.history["loss"][-1] < model.history.history["loss"][0]
+
+
+def test_an_op_that_is_not_declared_is_not_taken_for_another():
+    with pytest.raises(TypeError, match=r"dense.*isn't declared"):
+        pickle.dumps(FunctionLoss(squared).function.op)
 
 
 def test_a_class_without_formula_says_so():

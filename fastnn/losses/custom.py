@@ -38,6 +38,11 @@ class _Differentiated(LossFunction):
         self.op = Op(of_labels, SPARSE, split="n") if sparse else Op(dense, DENSE, split="n")
         self.op_on_logits, self.activation, self.loss, self.parameters = None, None, None, []
         self.name = self.__name__ = name
+        self._recipe = formula, name, sparse
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """A copy has an op of its own, which computes the copy's formula."""
+        return _Differentiated, self._recipe
 
 
 def _differentiate(formula: Formula, name: str, y: np.ndarray, t: np.ndarray, w: np.ndarray, value: np.ndarray, dy: np.ndarray) -> None:
