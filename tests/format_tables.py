@@ -50,7 +50,10 @@ def type_of(name, annotation):
 
 
 def argument(parameter):
-    text = f"`{parameter.name}` {type_of(parameter.name, parameter.annotation)}"
+    kind = type_of(parameter.name, parameter.annotation)
+    if parameter.default is None and "null" not in kind:
+        kind += " or null"
+    text = f"`{parameter.name}` {kind}"
     if parameter.default is parameter.empty:
         return text
     default = serialize(parameter.default)
