@@ -242,6 +242,20 @@ def test_samples_with_several_axes():
     assert classifier(model_fn, epochs=5).fit(x / 16, y).score(x / 16, y) > 0.9
 
 
+def test_layers_that_scale_see_the_samples_to_train_on():
+    def model_fn(n_outputs):
+        return Sequential([layers.Normalization(), layers.Flatten(), layers.Normalization(), layers.Dense(n_outputs)])
+
+    x = 1000 * X + 5000
+    fitted = classifier(model_fn, validation_split=0.5, epochs=60).fit(x, BINARY)
+    first, _, second, _ = fitted.model_.layers
+    estimator = classifier(model_fn, validation_split=0.5)
+    seen = estimator._held_out(*estimator._checked(x, BINARY, True), None, None, None, estimator._seed())[0]
+    np.testing.assert_allclose(np.ravel(first.mean), seen.mean(axis=0), rtol=1e-5)
+    np.testing.assert_allclose(second.variance, 1, rtol=1e-3)
+    assert fitted.score(x, BINARY) > 0.9
+
+
 def test_optimizer_and_loss_by_name_object_and_parameters():
     for options in ({"optimizer": "sgd"}, {"optimizer": optimizers.SGD}, {"optimizer": optimizers.SGD(0.5)}):
         fitted = regressor(**options, optimizer__momentum=0.9, optimizer__learning_rate=0.003, epochs=2).fit(X, VALUES)

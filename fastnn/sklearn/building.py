@@ -11,10 +11,11 @@ import numpy as np
 
 from fastnn import losses, optimizers
 from fastnn.configurable import Catalogue
-from fastnn.layers import Dropout, Flatten, Reshape
+from fastnn.layers import Dropout, Flatten, Input, Reshape
+from fastnn.layers.adapting import Adapted
 from fastnn.models import Sequential
 
-__all__ = ["called", "compile_model", "configured", "gives_probabilities"]
+__all__ = ["adapt", "called", "compile_model", "configured", "gives_probabilities"]
 
 
 def called(who: str, model_fn: Any, given: Mapping[str, Any], known: Mapping[str, Any]) -> Sequential:
@@ -58,6 +59,13 @@ def _arguments(who: str, model_fn: Callable[..., Any], given: Mapping[str, Any],
 
 def _list(names: Mapping[str, Any]) -> str:
     return ", ".join(names) or "none"
+
+
+def adapt(model: Sequential, x: np.ndarray) -> None:
+    """Show layers that scale samples, and weren't shown any by `model_fn`, what comes to them."""
+    for number, layer in enumerate(model.layers):
+        if isinstance(layer, Adapted) and not layer.adapted and layer.knows_nothing():
+            layer.adapt(Sequential([Input(x.shape[1:]), *model.layers[:number]], dtype=model.dtype).predict(x) if number else x)
 
 
 def compile_model(

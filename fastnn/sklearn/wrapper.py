@@ -15,7 +15,7 @@ from fastnn import random
 from fastnn.arrays import positive_integer
 from fastnn.models import Sequential
 from fastnn.models.data import as_weights
-from fastnn.sklearn.building import called, compile_model
+from fastnn.sklearn.building import adapt, called, compile_model
 from fastnn.sklearn.routing import RoutingEstimator
 
 __all__ = ["FastNNEstimator"]
@@ -77,7 +77,8 @@ class FastNNEstimator(RoutingEstimator):
 
     Notes
     -----
-    Sparse X is made dense as a whole. Sample weights are relative in `fit`: they are divided by their mean.
+    Layers such as `Normalization` take their scales from the first training's samples. Sparse X is made dense as a whole. Sample weights
+    are relative in `fit`: they are divided by their mean.
 
     Examples
     --------
@@ -225,6 +226,7 @@ class FastNNEstimator(RoutingEstimator):
         model = called(who, self.model_fn, self.routed("model"), self._known(x))
         if not model.built:
             model.build((None, *x.shape[1:]))
+        adapt(model, x)
         options = {kind: self.routed(kind) for kind in ("optimizer", "loss")}
         compile_model(who, model, self.optimizer, self.loss, self.metrics, options, self._default_loss)
         self._check_model(model)
