@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 import numpy as np
 
 from fastnn._version import __version__
 
-__all__ = ["get_num_threads", "set_num_threads"]
+__all__ = ["get_num_threads", "limited", "set_num_threads"]
 
 MOST = 1024
 """Threads that may be asked for; buffers of predictions grow with them."""
@@ -40,12 +43,34 @@ def _of_openmp() -> int:
 
 
 _count = _from_environment()
+_own: ContextVar[int | None] = ContextVar("_own", default=None)
 _joined: Any = None
 
 
 def get_num_threads() -> int:
     """How many threads large operations may use."""
-    return _count
+    return _own.get() or _count
+
+
+@contextmanager
+def limited(threads: int | None) -> Iterator[None]:
+    """Within it, operations that are called from this Python thread may use so many threads; others are not affected.
+
+    Parameters
+    ----------
+    threads : int or None
+        None changes nothing.
+
+    Raises
+    ------
+    ValueError
+        As :func:`set_num_threads`.
+    """
+    token = _own.set(_own.get() if threads is None else _checked(threads))
+    try:
+        yield
+    finally:
+        _own.reset(token)
 
 
 def set_num_threads(threads: int) -> None:
@@ -65,9 +90,14 @@ def set_num_threads(threads: int) -> None:
         When `threads` isn't a positive integer, or is more than 1024.
     """
     global _count
+    _count = _checked(threads)
+    _own.set(None)
+
+
+def _checked(threads: Any) -> int:
     if isinstance(threads, bool) or not isinstance(threads, (int, np.integer)) or not 1 <= threads <= MOST:
         raise ValueError(f"threads must be a positive integer up to {MOST}, got {threads!r}")
-    _count = int(threads)
+    return int(threads)
 
 
 def join_threadpoolctl() -> None:

@@ -46,6 +46,7 @@ from sklearn.multioutput import ClassifierChain, MultiOutputClassifier, MultiOut
 from sklearn.pipeline import FeatureUnion, Pipeline, make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
+import fastnn
 from fastnn import Sequential, layers
 from fastnn.sklearn import FastNNClassifier, FastNNRegressor, FastNNTransformer, MLPClassifier, MLPRegressor
 from fastnn.sklearn.calibration import temperature
@@ -311,6 +312,13 @@ def test_threads_and_processes_give_what_one_gives():
     alone = [cross_val_score(e, *data_for(e), cv=3) for e in [*CLASSIFIERS.values(), *REGRESSORS.values()]]
     for backend in "threading", "loky":
         np.testing.assert_array_equal(_all_scores(backend), alone)
+
+
+def test_fits_in_threads_leave_the_number_of_threads_alone():
+    before = fastnn.get_num_threads()
+    made = [clone(CLASSIFIERS["MLPClassifier"]).set_params(max_iter=1 + i % 5, n_threads=1 + i % 3) for i in range(30)]
+    joblib.Parallel(4, backend="threading")(joblib.delayed(each.fit)(X_IRIS, Y_IRIS) for each in made)
+    assert fastnn.get_num_threads() == before
 
 
 def test_one_fitted_estimator_predicts_in_many_threads(estimator):

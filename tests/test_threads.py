@@ -123,6 +123,23 @@ def test_the_number_can_be_set_and_read():
     assert fastnn.get_num_threads() == 3 and type(fastnn.get_num_threads()) is int
 
 
+def test_a_limit_is_of_one_python_thread_and_ends():
+    fastnn.set_num_threads(4)
+    with threads.limited(3):
+        assert fastnn.get_num_threads() == 3
+        with ThreadPoolExecutor(1) as pool:
+            assert pool.submit(fastnn.get_num_threads).result() == 4
+        with threads.limited(None):
+            assert fastnn.get_num_threads() == 3
+        with threads.limited(2):
+            assert fastnn.get_num_threads() == 2
+        fastnn.set_num_threads(5)
+        assert fastnn.get_num_threads() == 5
+    assert fastnn.get_num_threads() == 5
+    with pytest.raises(ValueError, match="positive integer"), threads.limited(0):
+        pass
+
+
 @pytest.mark.parametrize(("given", "limit"), [("1", 1), (" 1,4", 1), ("4096", None), ("0", None), ("many", None), ("", None)])
 def test_not_more_threads_than_a_pool_of_processes_allows(given, limit):
     """joblib's, Dask's: each of their processes would take all processors otherwise."""

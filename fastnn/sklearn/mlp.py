@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -12,6 +10,7 @@ from sklearn.base import BaseEstimator, _fit_context
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
+from fastnn import threads
 from fastnn.layers import Activation
 from fastnn.models import Sequential
 from fastnn.models.running import INFERENCE_BATCH
@@ -21,7 +20,6 @@ from fastnn.sklearn.network import Design, for_each, numbers, resolved
 from fastnn.sklearn.stochastic import train
 from fastnn.sklearn.tasks import Task
 from fastnn.sklearn.validating import Judge, Samples
-from fastnn.threads import get_num_threads, set_num_threads
 
 __all__ = ["BaseMLP"]
 
@@ -115,7 +113,7 @@ class BaseMLP(BaseEstimator):
         self._prepare(first, truth, X, hidden)
         samples = Samples(_dense(X), truth, self._targets(truth), weights)
         judge = None if eval_set is None else Judge(self, self._held_out(eval_set, eval_weight))
-        with _threads(self.n_threads):
+        with threads.limited(self.n_threads):
             if self._stochastic:
                 judge = train(self, samples, judge, incremental)
             else:
@@ -282,14 +280,3 @@ class BaseMLP(BaseEstimator):
 
 def _dense(X: Any) -> np.ndarray:
     return X.toarray() if sparse.issparse(X) else X
-
-
-@contextmanager
-def _threads(count: int | None) -> Iterator[None]:
-    """So many threads for a training, unless None."""
-    before = get_num_threads()
-    set_num_threads(count or before)
-    try:
-        yield
-    finally:
-        set_num_threads(before)
