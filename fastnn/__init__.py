@@ -11,6 +11,8 @@ Examples
 >>> history = model.fit(x_train / 16, y_train, epochs=2, verbose=0)
 """
 
+from typing import TYPE_CHECKING
+
 from fastnn import (
     activations,
     autodiff,
@@ -25,14 +27,17 @@ from fastnn import (
     losses,
     metrics,
     models,
+    ops,
     optimizers,
     random,
     regularizers,
+    saving,
     special,
     threads,
     utils,
 )
 from fastnn._version import __version__
+from fastnn.absent import explain_imports, missing
 from fastnn.callbacks import Callback
 from fastnn.exchange.keras import from_keras
 from fastnn.exchange.onnx import from_onnx
@@ -44,11 +49,13 @@ from fastnn.losses import Loss
 from fastnn.metrics import Metric
 from fastnn.models import Sequential, load_model
 from fastnn.optimizers import SGD, Adagrad, Adam, AdamW, Optimizer, RMSprop
+from fastnn.regularizers import Regularizer
 from fastnn.report import show_config
 from fastnn.threads import get_num_threads, set_num_threads
 from fastnn.verification import verify
 
 backend.attach()
+explain_imports()
 threads.join_threadpoolctl()
 
 __all__ = [
@@ -69,6 +76,7 @@ __all__ = [
     "Metric",
     "Optimizer",
     "RMSprop",
+    "Regularizer",
     "Sequential",
     "__version__",
     "activations",
@@ -90,9 +98,11 @@ __all__ = [
     "losses",
     "metrics",
     "models",
+    "ops",
     "optimizers",
     "random",
     "regularizers",
+    "saving",
     "set_num_threads",
     "show_config",
     "special",
@@ -100,3 +110,6 @@ __all__ = [
     "utils",
     "verify",
 ]
+
+if not TYPE_CHECKING:  # type checkers see what there is
+    __getattr__ = missing(__name__)

@@ -177,6 +177,13 @@ def _arguments(reference: Callable[..., None], signature: str) -> tuple[Argument
     return tuple(Argument(n, *known[n], n in read, n in written) if n in known else n for n in names)
 
 
+def __getattr__(name: str) -> Any:
+    """What Keras has in a module of this name, for scripts that ``import backend as K``; nothing in fastnn uses it."""
+    if name.startswith("_"):
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module("fastnn.keras_backend"), name)
+
+
 # ---------------------------------------------------------------------------------------------------------
 # The compiled backend: one package an instruction-set level, the best one this processor runs is imported.
 

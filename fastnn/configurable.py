@@ -6,16 +6,32 @@ import difflib
 import functools
 import inspect
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, ClassVar, Generic, TypeVar
 
 import numpy as np
+
+from fastnn.custom_objects import custom_object_scope, get_custom_objects
+from fastnn.keywords import explained
 
 T = TypeVar("T")
 
 
 class Configurable:
-    """Keeps each constructor argument as an attribute of the same name, so that its configuration needs no code."""
+    """Keeps each constructor argument as an attribute of the same name, so that its configuration needs no code.
+
+    Attributes
+    ----------
+    more_keywords : tuple of str
+        Keywords that the constructor takes beyond those of its signature.
+    """
+
+    more_keywords: ClassVar[tuple[str, ...]] = ()
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        if "__init__" in vars(cls):
+            cls.__init__ = explained(cls.__init__)  # type: ignore[method-assign]
 
     def get_config(self) -> dict[str, Any]:
         """The constructor's arguments as a dictionary that JSON can hold."""
@@ -58,6 +74,17 @@ def serialize(value: Any) -> Any:
     if value is None or isinstance(value, (str, bool, int, float, dict)):
         return value
     raise TypeError(f"{value!r} can't be saved: it has no configuration; use a fastnn object or a registered name")
+
+
+def deserializer(get: Callable[[Any], T]) -> Callable[..., T]:
+    """A package's ``deserialize``: what its `get` makes of a configuration, where custom objects are found by name too."""
+
+    def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None) -> T:
+        """What :func:`get` makes of a name or configuration, where `custom_objects` are found by name too."""
+        with custom_object_scope(custom_objects):
+            return get(config)
+
+    return deserialize
 
 
 def snake_case(name: str) -> str:
@@ -108,14 +135,21 @@ class Catalogue(Generic[T]):
         """All accepted names, sorted."""
         return sorted(self._aliases)
 
+    def known(self, name: str) -> Any:
+        """The member called `name`, or None."""
+        return self._aliases.get(name)
+
     def find(self, name: str) -> Any:
-        """The class called `name`.
+        """The class called `name`: a custom object that is in force, or a member.
 
         Raises
         ------
         ValueError
             When there is none; the message offers near names.
         """
+        custom = get_custom_objects().get(name)
+        if isinstance(custom, type) and issubclass(custom, self.base):
+            return custom
         if name in self._aliases:
             return self._aliases[name]
         near = difflib.get_close_matches(name, self._aliases, n=3)

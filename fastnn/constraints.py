@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from fastnn.absent import missing
 from fastnn.backend import Op, op
-from fastnn.configurable import Catalogue, Configurable
+from fastnn.configurable import Catalogue, Configurable, deserializer, serialize
 
 if TYPE_CHECKING:
     from fastnn.parameters import Parameter
 
-__all__ = ["Constraint", "MaxNorm", "MinMaxNorm", "NonNeg", "UnitNorm", "constraints", "get"]
+__all__ = ["Constraint", "MaxNorm", "MinMaxNorm", "NonNeg", "UnitNorm", "constraints", "deserialize", "get", "serialize"]
 
 Bound = tuple[Op, tuple[Any, ...]]
 """An op and its arguments."""
@@ -206,3 +207,9 @@ def get(identifier: Any) -> Constraint | None:
         For anything else.
     """
     return None if identifier is None else constraints.get(identifier)
+
+
+deserialize = deserializer(get)
+
+if not TYPE_CHECKING:  # type checkers see what there is
+    __getattr__ = missing(__name__, constraints.known)

@@ -58,6 +58,10 @@ class Parameter:
         return self.value.shape
 
     @property
+    def ndim(self) -> int:
+        return self.value.ndim
+
+    @property
     def dtype(self) -> np.dtype:
         return self.value.dtype
 
@@ -80,6 +84,14 @@ class Parameter:
             When its shape differs, or it holds anything but real numbers.
         """
         self.value[...] = self.checked(value)
+
+    def assign_add(self, value: Any) -> None:
+        """Add `value`; errors as in `assign`."""
+        self.assign(self.value + self.checked(np.broadcast_to(value, self.shape)))
+
+    def assign_sub(self, value: Any) -> None:
+        """Subtract `value`; errors as in `assign`."""
+        self.assign(self.value - self.checked(np.broadcast_to(value, self.shape)))
 
     def checked(self, value: object) -> np.ndarray:
         """`value` as an array of this parameter's shape and dtype; errors as in `assign`."""

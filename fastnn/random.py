@@ -6,8 +6,11 @@ import random as _python_random
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from typing import TYPE_CHECKING
 
 import numpy as np
+
+from fastnn.absent import missing
 
 __all__ = ["generator", "seeded", "set_random_seed", "splitmix"]
 
@@ -65,3 +68,7 @@ def set_random_seed(seed: int) -> None:
     np.random.seed(int(seed))
     _generator = np.random.default_rng(int(seed))
     _own.set(None)
+
+
+if not TYPE_CHECKING:  # type checkers see what there is
+    __getattr__ = missing(__name__)

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from fastnn.absent import missing
 from fastnn.backend import Op, op
-from fastnn.configurable import Catalogue, Configurable
+from fastnn.configurable import Catalogue, Configurable, deserializer, serialize
 from fastnn.memory import aligned_zeros
 
-__all__ = ["L1", "L1L2", "L2", "BatchL2", "OrthogonalRegularizer", "Regularizer", "get", "l1_l2", "regularizers"]
+__all__ = ["L1", "L1L2", "L2", "BatchL2", "OrthogonalRegularizer", "Regularizer", "deserialize", "get", "l1_l2", "regularizers", "serialize"]
 
 Bound = tuple[Op, tuple[Any, ...]]
 """An op and its arguments."""
@@ -287,3 +288,9 @@ def get(identifier: Any) -> Regularizer | None:
     if identifier is None:
         return None
     return l1_l2() if isinstance(identifier, str) and identifier == "l1_l2" else regularizers.get(identifier)
+
+
+deserialize = deserializer(get)
+
+if not TYPE_CHECKING:  # type checkers see what there is
+    __getattr__ = missing(__name__, regularizers.known)

@@ -282,7 +282,7 @@ def test_options_without_meaning_are_refused(member, option):
 def test_other_arguments(member):
     with pytest.raises(ValueError, match="learning_rate must be a number, got CosineDecay"):
         member(CosineDecay(0.1, 10))
-    with pytest.raises(TypeError, match="unexpected keyword argument 'momentum'"):
+    with pytest.raises(TypeError, match="has no argument 'momentum'"):
         member(momentum=0.9)
     for name, bad in (("learning_rate", 0.0), ("c1", 0.0), ("c2", 1.0), ("tolerance_grad", -1.0), ("tolerance_change", math.nan)):
         with pytest.raises(ValueError, match=f"{name} must be"):

@@ -240,7 +240,7 @@ def test_batch_normalization_of_columns_cut_at_cache_lines_gives_the_same_bits(o
         (lambda: fastnn.Input(), ValueError, "shape"),
         (lambda: fastnn.Input((None, 3)), ValueError, "positive"),
         (lambda: fastnn.Input((-3,)), ValueError, "positive"),
-        (lambda: fastnn.Input((4,), batch_size=3), TypeError, "batch_size"),
+        (lambda: fastnn.Input((4,), sparse=True), ValueError, "sparse"),
         (lambda: layers.get("dens"), ValueError, "dense"),
         (lambda: layers.Layer()(samples()), NotImplementedError, "lower"),
     ],

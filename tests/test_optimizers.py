@@ -455,7 +455,7 @@ def test_learning_rate_is_a_float_that_can_be_set():
     assert o.learning_rate == 0.05
     assert o.get_config()["learning_rate"] == 0.05
     o.learning_rate = np.float32(0.25)
-    assert type(o.learning_rate) is float
+    assert isinstance(o.learning_rate, float) and not isinstance(o.learning_rate, np.floating)
 
 
 @every_class

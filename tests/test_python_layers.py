@@ -223,5 +223,5 @@ def test_what_a_layer_of_ones_own_forgot_is_told(tmp_path):
     with pytest.raises(TypeError, match=r"WithoutAttribute: .* 'factor' as self.factor, or define get_config"):
         fastnn.Sequential([fastnn.Input((2,)), WithoutAttribute(2)]).save(tmp_path / "m.fnn")
     fastnn.Sequential([fastnn.Input((2,)), Unregistered()]).save(tmp_path / "m.fnn")
-    with pytest.raises(ValueError, match=r"unknown layer 'Unregistered'.*must be registered before"):
+    with pytest.raises(ValueError, match=r"unknown layer 'Unregistered'.*register what is your own before"):
         fastnn.load_model(tmp_path / "m.fnn")

@@ -84,7 +84,7 @@ def test_seeded_ends_and_nests():
 
 def test_set_random_seed_is_the_one_of_random():
     utils.set_random_seed(3)
-    first = np.random.rand(), utils.np.random.rand()
+    first = np.random.rand(), np.random.rand()
     utils.set_random_seed(3)
     assert first == (np.random.rand(), np.random.rand())
 

@@ -6,12 +6,21 @@ place: ``a`` may be ``z``, and ``dz`` may be ``da``; a backward op wants the val
 public name is an :class:`Activation`, called on any array as in Keras.
 """
 
+from typing import TYPE_CHECKING
+
+from fastnn.absent import missing
 from fastnn.activations.activation import *
-from fastnn.activations.activation import activations
+from fastnn.activations.activation import activations, get
 from fastnn.activations.gated import *
 from fastnn.activations.piecewise import *
 from fastnn.activations.rowwise import *
 from fastnn.activations.saturating import *
 from fastnn.activations.smooth import *
+from fastnn.configurable import deserializer
 
-__all__ = ["Activation", "activations", "get", "serialize", *activations.members]
+deserialize = deserializer(get)
+
+__all__ = ["Activation", "activations", "deserialize", "get", "serialize", *activations.members]
+
+if not TYPE_CHECKING:  # type checkers see what there is
+    __getattr__ = missing(__name__, activations.known)

@@ -1,7 +1,9 @@
 """Callbacks: what happens between the batches and epochs of a training, with Keras' names and defaults."""
 
 from types import ModuleType
+from typing import TYPE_CHECKING
 
+from fastnn.absent import missing
 from fastnn.callbacks.backup_and_restore import *
 from fastnn.callbacks.callback import *
 from fastnn.callbacks.callback_list import *
@@ -22,3 +24,6 @@ from fastnn.callbacks.terminate_on_nan import *
 from fastnn.callbacks.tqdm_callback import *
 
 __all__ = sorted(name for each in list(globals().values()) if isinstance(each, ModuleType) for name in each.__all__)
+
+if not TYPE_CHECKING:  # type checkers see what there is
+    __getattr__ = missing(__name__)

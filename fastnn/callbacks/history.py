@@ -9,6 +9,15 @@ from fastnn.callbacks.callback import Callback, Logs
 __all__ = ["History"]
 
 
+class Record(dict[str, list[Any]]):
+    """Values by name; asking for another name says which there are."""
+
+    def __missing__(self, name: str) -> list[Any]:
+        old = {"acc": "accuracy", "val_acc": "val_accuracy", "lr": "learning_rate"}.get(name)
+        now = f"; {name!r} is what older Keras called {old!r}" if old in self else ""
+        raise KeyError(f"the history has no {name!r}, it has {', '.join(self) or 'nothing yet'}{now}")
+
+
 class History(Callback):
     """Keeps the logs of every epoch; `fit` adds one and returns it.
 
@@ -21,7 +30,7 @@ class History(Callback):
     """
 
     def __init__(self) -> None:
-        self.history: dict[str, list[Any]] = {}
+        self.history: dict[str, list[Any]] = Record()
         self.epoch: list[int] = []
 
     def on_train_begin(self, logs: Logs = None) -> None:

@@ -1,5 +1,9 @@
 """Layers, with Keras' names and arguments."""
 
+from typing import TYPE_CHECKING
+
+from fastnn.absent import missing
+from fastnn.configurable import deserializer, serialize
 from fastnn.layers.activation import *
 from fastnn.layers.activation_mix import *
 from fastnn.layers.activity_regularization import *
@@ -27,5 +31,9 @@ from fastnn.layers.softmax import *
 from fastnn.layers.whitening import *
 
 get = layers.get
+deserialize = deserializer(get)
 
-__all__ = sorted({"Input", "Layer", "get", *layers.members})
+__all__ = ["Input", "Layer", "deserialize", "get", "serialize", *sorted(layers.members)]
+
+if not TYPE_CHECKING:  # type checkers see what there is
+    __getattr__ = missing(__name__)

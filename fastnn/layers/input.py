@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from fastnn.layers.layer import Layer, layers
 from fastnn.program import Program, Tensor
 
@@ -19,31 +21,55 @@ class InputLayer(Layer):
     shape : tuple of int
         Without the batch axis.
     name : str, optional
+    input_shape : tuple of int, optional
+        What older Keras calls `shape`.
     """
 
-    def __init__(self, shape: tuple[int, ...], name: str | None = None):
-        super().__init__(name, shape)
+    def __init__(self, shape: Any = None, name: str | None = None, input_shape: Any = None):
+        if (shape is None) == (input_shape is None):
+            raise ValueError("InputLayer needs the shape of one sample, once: InputLayer(shape=(784,))")
+        super().__init__(name, input_shape if shape is None else shape)
         self.shape = self.input_shape
+
+    def get_config(self) -> dict[str, Any]:
+        """The shape and the name."""
+        return {name: value for name, value in super().get_config().items() if name != "input_shape"}
 
     def lower(self, program: Program, x: Tensor) -> Tensor:
         return x
 
 
-def Input(shape: tuple[int, ...] | int | None = None, name: str | None = None, **unsupported: Any) -> InputLayer:
+def Input(
+    shape: tuple[int, ...] | int | None = None,
+    batch_size: int | None = None,
+    dtype: Any = None,
+    sparse: bool | None = None,
+    ragged: bool | None = None,
+    batch_shape: tuple[int | None, ...] | None = None,
+    name: str | None = None,
+    tensor: None = None,
+    optional: bool = False,
+) -> InputLayer:
     """The first entry of a `Sequential`: the shape of one sample.
 
     Parameters
     ----------
     shape : tuple of int
         Without the batch axis: ``(784,)``.
+    batch_size : int, optional
+        Without meaning: a model takes batches of any size.
+    dtype : str, optional
+        Without meaning: samples of any real numbers are brought into the model's dtype.
+    sparse, ragged, tensor, optional
+        Here for Keras' order of arguments: None or False.
+    batch_shape : tuple, optional
+        The shape with the batch axis first, in place of `shape`.
     name : str, optional
 
     Raises
     ------
     ValueError
-        When the shape is missing or holds anything but positive integers.
-    TypeError
-        For arguments of Keras' that fastnn doesn't have.
+        When the shape is missing or holds anything but positive integers, and for what fastnn doesn't have.
 
     Examples
     --------
@@ -51,8 +77,15 @@ def Input(shape: tuple[int, ...] | int | None = None, name: str | None = None, *
     >>> fastnn.Input((4,)).shape
     (4,)
     """
-    if unsupported:
-        raise TypeError(f"Input doesn't take {', '.join(map(repr, unsupported))}; it takes shape and name")
+    for word, value in ("sparse", sparse), ("ragged", ragged), ("tensor", tensor), ("optional", optional):
+        if value is not None and value is not False:
+            raise ValueError(f"Input: {word}={value!r} isn't there; samples are dense arrays")
+    if dtype is not None and np.dtype(dtype).kind not in "fiub":
+        raise ValueError(f"Input: samples are real numbers, got dtype {dtype!r}; encode text as numbers first (fastnn.tables)")
+    if shape is not None and batch_shape is not None:
+        raise ValueError("Input: shape and batch_shape say the same thing; give one of them")
+    if batch_shape is not None:
+        shape = tuple(batch_shape)[1:]  # type: ignore[assignment]
     if shape is None:
         raise ValueError("Input needs the shape of one sample: Input(shape=(784,))")
-    return InputLayer(shape, name)  # type: ignore[arg-type]
+    return InputLayer(shape, name)

@@ -6,15 +6,17 @@ import inspect
 import itertools
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from fastnn import constraints, initializers, regularizers
+from fastnn.absent import advice
 from fastnn.arrays import as_samples
 from fastnn.config import standardize_dtype
 from fastnn.configurable import Catalogue, Configurable, snake_case
 from fastnn.layers.calling import inferred_shape, lower_call
+from fastnn.layers.keywords import MORE, sample_shape
 from fastnn.parameters import Parameter, assign_all
 from fastnn.program import Program, Tensor
 
@@ -29,6 +31,11 @@ def automatic_name(kind: str) -> str:
     """``"dense"``, then ``"dense_1"``, ``"dense_2"``, ... as Keras numbers its layers."""
     number = next(_numbers[kind])
     return f"{kind}_{number}" if number else kind
+
+
+def restart_names() -> None:
+    """Number layers and models from the beginning again."""
+    _numbers.clear()
 
 
 class Layer(Configurable):
@@ -47,6 +54,9 @@ class Layer(Configurable):
         Shape of one sample; lets the first layer of a model stand without an ``Input``.
     trainable : bool
         Whether training changes the parameters.
+    **keras
+        ``input_dim``, ``batch_shape`` and ``batch_input_shape``: other ways to say `input_shape`; ``dtype``, which must be the one of new
+        models; ``autocast``, which has no meaning here.
 
     Attributes
     ----------
@@ -59,7 +69,10 @@ class Layer(Configurable):
         ``"dense/kernel"``.
     """
 
-    def __init__(self, name: str | None = None, input_shape: tuple[int, ...] | None = None, trainable: bool = True):
+    more_keywords = MORE
+
+    def __init__(self, name: str | None = None, input_shape: tuple[int, ...] | None = None, trainable: bool = True, **keras: Any):
+        input_shape = sample_shape(type(self).__name__, input_shape, keras)
         if name is not None and (not isinstance(name, str) or not name or "/" in name or not name.isprintable()):
             raise ValueError(f"a layer's name must be non-empty, printable and without '/', as files name weights by it, got {name!r}")
         self.name = name or automatic_name(snake_case(type(self).__name__))
@@ -87,7 +100,7 @@ class Layer(Configurable):
         rest = [name for name, p in own.items() if p.kind is p.VAR_KEYWORD]
         if rest and own.pop(rest[0]):
             shared = inspect.signature(Layer.__init__).parameters
-            own.update({k: p.replace(kind=p.KEYWORD_ONLY) for k, p in shared.items() if k not in own and k != "self"})
+            own.update({k: p.replace(kind=p.KEYWORD_ONLY) for k, p in shared.items() if k not in (*own, "self", "keras")})
         cls.__signature__ = inspect.Signature(list(own.values()))  # type: ignore[attr-defined]
 
     def get_config(self) -> dict[str, Any]:
@@ -100,6 +113,12 @@ class Layer(Configurable):
         made = cls(**{key: value for key, value in config.items() if key != "trainable"})
         made._trainable = bool(config.get("trainable", True))  # of layers inside, each has its own
         return made
+
+    if not TYPE_CHECKING:  # type checkers see what there is
+
+        def __getattr__(self, name: str) -> Any:
+            way_out = None if name.startswith("_") else advice("Layer", name)
+            raise AttributeError(f"{type(self).__name__} has no attribute {name!r}" + (f": {way_out}" if way_out else ""))
 
     # ---------------------------------------------------------------------------------------------- building
 
@@ -225,6 +244,11 @@ class Layer(Configurable):
         training : bool
             Whether dropout and batch statistics are in use.
         """
+        if isinstance(x, Layer):
+            raise TypeError(
+                f"layer {self.name!r} is called on arrays, not on {x.name!r}: fastnn has no functional API; list the layers, "
+                "Sequential([Input((8,)), Dense(3)]), and use Parallel and Residual for layers side by side"
+            )
         given = as_samples(x, self.built_shape, self.dtype or standardize_dtype())
         self.check_samples(given)
         self.build((None, *given.shape[1:]), str(given.dtype))
@@ -291,6 +315,8 @@ class Layer(Configurable):
         """All others."""
         trained = {id(p) for p in self.trainable_weights}
         return [p for p in self.weights if id(p) not in trained]
+
+    variables, trainable_variables, non_trainable_variables = weights, trainable_weights, non_trainable_weights
 
     def get_weights(self) -> list[np.ndarray]:
         """Copies of the parameters' numbers."""

@@ -1,6 +1,9 @@
 """Losses: what training minimises. Each module says what it offers, and its classes enter the catalogue by themselves."""
 
-from fastnn.configurable import serialize
+from typing import TYPE_CHECKING
+
+from fastnn.absent import missing
+from fastnn.configurable import deserializer, serialize
 from fastnn.losses.binary import *
 from fastnn.losses.categorical import *
 from fastnn.losses.custom import FunctionLoss, PythonLoss, get, register
@@ -15,5 +18,10 @@ from fastnn.losses.robust import *
 from fastnn.losses.similarity import *
 from fastnn.losses.sparse import *
 
-__all__ = ["FunctionLoss", "Loss", "LossFunction", "PythonLoss", "get", "losses", "register", "serialize", *losses.members]
+deserialize = deserializer(get)
+
+__all__ = ["FunctionLoss", "Loss", "LossFunction", "PythonLoss", "deserialize", "get", "losses", "register", "serialize", *losses.members]
 __all__ += [name for name, value in list(globals().items()) if isinstance(value, LossFunction)]
+
+if not TYPE_CHECKING:  # type checkers see what there is
+    __getattr__ = missing(__name__)

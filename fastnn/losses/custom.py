@@ -9,6 +9,7 @@ import numpy as np
 
 from fastnn.autodiff import vjp
 from fastnn.backend import Op
+from fastnn.custom_objects import custom_function
 from fastnn.losses import loss as built_in
 from fastnn.losses.loss import DENSE, SPARSE, Loss, LossFunction, losses
 
@@ -212,6 +213,8 @@ def get(identifier: Any) -> Loss:
     TypeError
         For anything else.
     """
+    if callable(own := custom_function(identifier)):
+        identifier = own
     if not callable(identifier) or isinstance(identifier, (type, Loss, LossFunction)):
         return built_in.get(identifier)
     for member in losses.members.values():

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from typing import Any
 
+from fastnn.absent import missing
+from fastnn.configurable import deserializer, serialize
+from fastnn.custom_objects import custom_function
 from fastnn.losses import Loss, LossFunction
 from fastnn.losses.loss import losses
 from fastnn.metrics.accuracy import *
 from fastnn.metrics.auc import *
 from fastnn.metrics.confusion import *
 from fastnn.metrics.fbeta import *
+from fastnn.metrics.functions import MetricFunction
 from fastnn.metrics.iou import *
 from fastnn.metrics.loss import *
 from fastnn.metrics.loss import MeanLoss, of_losses
 from fastnn.metrics.mean import *
-from fastnn.metrics.mean import MeanMetricWrapper
+from fastnn.metrics.mean import Comparison, MeanMetricWrapper
 from fastnn.metrics.metric import *
 from fastnn.metrics.metric import Metric, metrics
 from fastnn.metrics.precision import *
@@ -26,8 +30,16 @@ _of_losses = {kind.__name__: kind for kind in of_losses()}
 globals().update(_of_losses)
 
 
+def _function(name: str) -> LossFunction | MetricFunction | None:
+    """The function of arrays that Keras has under a metric's name in snake case."""
+    kind = metrics.known(name)
+    if getattr(kind, "function", None) is not None:
+        return kind.function
+    return MetricFunction(kind) if isinstance(kind, type) and issubclass(kind, Comparison) else None
+
+
 def __getattr__(name: str) -> type[MeanLoss]:  # tells type checkers of the metrics made of losses
-    raise AttributeError(f"fastnn.metrics has no {name!r}; it has {', '.join(sorted(metrics.members))}")
+    return missing(__name__, _function)(name)
 
 
 def get(identifier: Any) -> Metric:
@@ -46,6 +58,10 @@ def get(identifier: Any) -> Metric:
     TypeError
         For anything else.
     """
+    if isinstance(identifier, MetricFunction):
+        return identifier.kind()
+    if callable(own := custom_function(identifier)):
+        identifier = own
     if callable(identifier) and not isinstance(identifier, (Metric, Loss, LossFunction, type)):
         return MeanMetricWrapper(identifier)
     if not isinstance(identifier, str):
@@ -86,4 +102,6 @@ def resolve(identifier: Any, y_true_shape: tuple[int, ...], y_pred_shape: tuple[
     return made
 
 
-__all__ = ["MeanMetricWrapper", "Metric", *metrics.members, "get", "resolve"]
+deserialize = deserializer(get)
+
+__all__ = ["MeanMetricWrapper", "Metric", *metrics.members, "deserialize", "get", "resolve", "serialize"]

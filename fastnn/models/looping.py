@@ -175,9 +175,9 @@ class Looper(Runner):
         self._refuse_in_fit("add a layer")
         super().add(layer)
 
-    def pop(self) -> Layer:
+    def pop(self, rebuild: bool = True) -> Layer:
         self._refuse_in_fit("pop a layer")
-        return super().pop()
+        return super().pop(rebuild)
 
     def _refuse_in_fit(self, what: str) -> None:
         if self._fitting:

@@ -23,9 +23,11 @@ from fastnn import metrics
 from fastnn._version import __version__
 from fastnn.arrays import positive_integer
 from fastnn.configurable import serialize
+from fastnn.custom_objects import custom_object_scope
 from fastnn.exchange import safetensors
 from fastnn.files import target_path
 from fastnn.models.archive import Member, read_archive, write_archive
+from fastnn.models.keras_files import refuse_keras_file, warn_of_suffix
 from fastnn.models.stored_case import WIDEST, check_dtypes, check_test_case, make_test_case
 from fastnn.parameters import Parameter
 
@@ -37,7 +39,7 @@ FORMAT_VERSION = 1
 
 def save_model(model: Sequential, filepath: Any, overwrite: bool = True) -> None:
     """Write the whole model to one file; see `Sequential.save`."""
-    path = target_path(filepath, overwrite)
+    path = _target(filepath, overwrite)
     if path.suffix == safetensors.SUFFIX:
         raise ValueError(f"can't save a model to {str(path)!r}: such files hold weights alone; call save_weights, or choose another name")
     model._require_built()
@@ -46,12 +48,18 @@ def save_model(model: Sequential, filepath: Any, overwrite: bool = True) -> None
     write_archive(path, members)
 
 
-def load_model(filepath: Any) -> Sequential:
+def load_model(filepath: Any, custom_objects: Mapping[str, Any] | None = None, compile: bool = True, safe_mode: bool = True) -> Sequential:
     """Read a model that `Sequential.save` wrote, with its optimizer, ready to predict or to go on training.
 
     Parameters
     ----------
     filepath : str or path-like
+    custom_objects : dict of str to (class or function), optional
+        What is your own in the model and isn't registered, by its name.
+    compile : bool
+        Whether the model is compiled as it was, and its optimizer goes on from where it stood.
+    safe_mode : bool
+        Without meaning: loading runs no code from a file, whatever it says.
 
     Returns
     -------
@@ -72,10 +80,12 @@ def load_model(filepath: Any) -> Sequential:
     path = Path(filepath)
     if path.suffix == safetensors.SUFFIX and path.is_file():
         raise ValueError(f"can't load a model from {str(path)!r}: such files hold weights alone; build the model and call load_weights")
-    members = read_archive(path)
+    refuse_keras_file(path)
+    members, own_objects = read_archive(path), custom_object_scope(custom_objects)
     try:
         description, arrays = _read_description(members), _arrays(members)
-        model = _rebuild(description, arrays)
+        with own_objects:
+            model = _rebuild(description, arrays, compile)
         check_test_case(model, arrays)
     except Exception as error:  # whatever a description that isn't one makes its reader raise
         raise ValueError(f"can't load {str(path)!r}: {_reason(error)}") from error
@@ -87,14 +97,14 @@ def _reason(error: Exception) -> str:
         return f"missing {error}"
     if not isinstance(error, ValueError):
         return f"its description is none of a model ({type(error).__name__}: {error})"
-    own = "; what is your own must be registered before, as by @fastnn.layers.layers.register()"
+    own = "; register what is your own before, as by @fastnn.saving.register_keras_serializable(), or pass custom_objects"
     return f"{error}{own if str(error).startswith('unknown ') else ''}"
 
 
 def save_weights(model: Sequential, filepath: Any, overwrite: bool = True) -> None:
     """Write the parameters alone; see `Sequential.save_weights`."""
     model._require_built()
-    path = target_path(filepath, overwrite)
+    path = _target(filepath, overwrite)
     if path.suffix == safetensors.SUFFIX:
         safetensors.write(path, {name: p.value for name, p in _named(model)})
     else:
@@ -105,6 +115,7 @@ def load_weights(model: Sequential, filepath: Any) -> None:
     """Read parameters from a file of weights or a whole model's; see `Sequential.load_weights`."""
     model._require_built()
     path = Path(filepath)
+    refuse_keras_file(path)
     if path.suffix == safetensors.SUFFIX:
         stored = {f"weights/{name}": value for name, value in safetensors.read(path).items()}
     else:
@@ -113,6 +124,12 @@ def load_weights(model: Sequential, filepath: Any) -> None:
         _restore_weights(model, stored)
     except ValueError as error:
         raise ValueError(f"{str(path)!r} doesn't fit model {model.name!r}: {error}") from error
+
+
+def _target(filepath: Any, overwrite: bool) -> Path:
+    path = target_path(filepath, overwrite)
+    warn_of_suffix(path)
+    return path
 
 
 def _arrays(members: Mapping[str, Member]) -> dict[str, np.ndarray]:
@@ -178,14 +195,14 @@ def _read_description(members: Mapping[str, Member]) -> dict[str, Any]:
     return description
 
 
-def _rebuild(description: dict[str, Any], arrays: dict[str, np.ndarray]) -> Sequential:
+def _rebuild(description: dict[str, Any], arrays: dict[str, np.ndarray], compiled: bool = True) -> Sequential:
     from fastnn.models.sequential import Sequential
 
     weights = {name.removeprefix("weights/"): value for name, value in arrays.items() if name.startswith("weights/")}
     check_dtypes(weights, description["config"].get("dtype"))
-    model = Sequential.from_config(description["config"], weights)
+    model = Sequential.from_config(description["config"], weights=weights)
     _restore_weights(model, arrays)
-    if description["compile"] is not None:
+    if compiled and description["compile"] is not None:
         _check_metrics(description["compile"])
         model.compile(**description["compile"])
         _restore_optimizer(model, arrays, _counter("iterations", description["iterations"]))

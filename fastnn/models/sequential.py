@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from fastnn.absent import explanation
 from fastnn.configurable import serialize
+from fastnn.custom_objects import custom_object_scope
 from fastnn.layers.layer import Layer, layers
 from fastnn.models import saving
 from fastnn.models.training import Trainer
@@ -239,6 +241,13 @@ class Sequential(Trainer):
 
         to_c(self, filepath, name, overwrite)
 
+    if not TYPE_CHECKING:  # type checkers see what there is
+
+        def __getattr__(self, name: str) -> Any:
+            if name.startswith("_"):
+                raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+            raise AttributeError(explanation("Sequential", name, [each for each in dir(type(self)) if not each.startswith("_")]))
+
     def get_config(self) -> dict[str, Any]:
         """Name, dtype and layers, as :meth:`from_config` takes them."""
         return {
@@ -249,16 +258,21 @@ class Sequential(Trainer):
         }
 
     @classmethod
-    def from_config(cls, config: dict[str, Any], weights: Mapping[str, np.ndarray] | None = None) -> Sequential:
+    def from_config(
+        cls, config: dict[str, Any], custom_objects: Mapping[str, Any] | None = None, weights: Mapping[str, np.ndarray] | None = None
+    ) -> Sequential:
         """Build a model from what `get_config` returned.
 
         Parameters
         ----------
         config : dict
+        custom_objects : dict of str to class, optional
+            Classes of your own that the configuration names and that aren't registered.
         weights : mapping of str to ndarray, optional
             Numbers of all parameters by ``"<layer>/<parameter>"``, which take the place of new ones.
         """
-        made = [layers.get(layer) for layer in config["layers"]]
+        with custom_object_scope(custom_objects):
+            made = [layers.get(layer) for layer in config["layers"]]
         for layer in made:
             layer.load(weights or {}, complete=weights is not None)
         model = cls(made, name=config.get("name"), dtype=config.get("dtype"))

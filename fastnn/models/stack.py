@@ -70,8 +70,11 @@ class Stack:
         self._changed()
 
     def _check_new(self, layer: Layer, names: set[str], known: set[int]) -> None:
+        if isinstance(layer, Stack):
+            raise TypeError(f"model {self.name!r}: a model can't be a layer; add its layers: Sequential([*model.layers, ...])")
         if not isinstance(layer, Layer):
-            raise TypeError(f"model {self.name!r}: expected a layer such as Dense(10), got {layer!r}")
+            call = f"; write {layer.__name__}(...)" if isinstance(layer, type) else ""
+            raise TypeError(f"model {self.name!r}: expected a layer such as Dense(10), got {layer!r}{call}")
         if not hasattr(layer, "name"):
             raise TypeError(f"model {self.name!r}: {type(layer).__name__}.__init__ must begin with super().__init__(**options)")
         if layer.name in names:
@@ -81,8 +84,13 @@ class Stack:
         if isinstance(layer, InputLayer) and self._layers:
             raise ValueError(f"model {self.name!r}: Input must come first, and once")
 
-    def pop(self) -> Layer:
+    def pop(self, rebuild: bool = True) -> Layer:
         """Take the last layer off and return it.
+
+        Parameters
+        ----------
+        rebuild : bool
+            Without meaning: what remains is built.
 
         Raises
         ------
@@ -227,16 +235,35 @@ class Stack:
         self._require_built()
         return sum(layer.count_params() for layer in self._layers)
 
-    def summary(self, line_length: int | None = None, print_fn: Any = print, expand_nested: bool = False) -> None:
+    def summary(
+        self,
+        line_length: int | None = None,
+        positions: None = None,
+        print_fn: Any = None,
+        expand_nested: bool = False,
+        show_trainable: bool = False,
+        layer_range: Any = None,
+    ) -> None:
         """Print the layers, their output shapes and parameter counts as a table.
 
         Parameters
         ----------
         line_length : int, optional
             Characters a line.
-        print_fn : callable
-            Called with the text.
+        positions : None
+            Without meaning: columns are as wide as what stands in them.
+        print_fn : callable, optional
+            Called with the text; `print` by default.
         expand_nested : bool
             Whether the layers inside composite ones have lines too.
+        show_trainable : bool
+            Whether a column says which layers are trained.
+        layer_range : pair of str, optional
+            Names of the first and last layer to show, or regular expressions that they match.
+
+        Raises
+        ------
+        ValueError
+            When `layer_range` is no pair of names of layers.
         """
-        print_fn(summary_text(self, line_length, expand_nested))
+        (print_fn or print)(summary_text(self, line_length, expand_nested, show_trainable, layer_range))

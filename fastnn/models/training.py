@@ -10,76 +10,25 @@ from typing import Any
 
 import numpy as np
 
-from fastnn import losses, optimizers, random
+from fastnn import random
 from fastnn.arrays import as_array, as_samples, check_finite, positive_integer
 from fastnn.callbacks import CallbackList, History
+from fastnn.keywords import explained
 from fastnn.layers.adapting import warn_of_forgotten
 from fastnn.layers.layer import check_samples
+from fastnn.models.compiling import USED_OPTIMIZER, Compiled
 from fastnn.models.data import Data, as_weights
 from fastnn.models.feeds import Arrays, Order, Stream, batches, gives_batches, ran_out, unpacked
-from fastnn.models.looping import Feed, Looper, Validation, checked_epochs
+from fastnn.models.looping import Feed, Validation, checked_epochs
 from fastnn.models.running import INFERENCE_BATCH
-from fastnn.models.scores import Scores
 from fastnn.optimizers.optimizer import check_number
 
 BATCH = 32
 """Samples a training batch where the caller says nothing, as in Keras."""
 
-_USED_OPTIMIZER = "this {} has trained another model, and remembers it: make a new one for each model"
 
-
-class Trainer(Looper):
+class Trainer(Compiled):
     """A model that can be compiled, fitted and evaluated."""
-
-    # ------------------------------------------------------------------------------------------ compiling
-
-    def compile(self, optimizer: Any = "rmsprop", loss: Any = None, *, metrics: Any = None, weighted_metrics: Any = None) -> None:
-        """Choose how to train. A loss takes outputs of shape (n, m): end with `Flatten` where there are more axes.
-
-        Parameters
-        ----------
-        optimizer : str or Optimizer
-        loss : str or Loss
-            Needed to train and to evaluate.
-        metrics : list of (str, Metric or function), optional
-            Computed without sample weights; ``"accuracy"`` takes the form that suits targets and outputs.
-        weighted_metrics : list, optional
-            The same, with sample and class weights.
-
-        Raises
-        ------
-        ValueError, TypeError
-            For unknown names, objects of the wrong kind, and an optimizer that has trained another model; the model keeps
-            what it had.
-        """
-        chosen = optimizers.get(optimizer), None if loss is None else losses.get(loss), Scores(metrics, weighted_metrics)
-        if chosen[0].built and chosen[0] is not self.optimizer:
-            raise ValueError(_USED_OPTIMIZER.format(type(chosen[0]).__name__))
-        self.optimizer, self.loss, self._scores = chosen
-        self._test_scores = chosen[2].fresh()
-        self._changed()
-
-    @property
-    def compiled(self) -> bool:
-        """Whether `compile` has been called."""
-        return self._scores is not None
-
-    @property
-    def metrics_names(self) -> list[str]:
-        """``"loss"`` and the names of the metrics."""
-        return ["loss", *self._require_compiled().names]
-
-    @property
-    def metrics(self) -> list[Any]:
-        """The metrics chosen in `compile`, as objects."""
-        return [] if self._scores is None else self._scores.metrics
-
-    def _require_compiled(self) -> Scores:
-        if self._scores is None:
-            raise ValueError(f"model {self.name!r} isn't compiled: call compile(optimizer=..., loss=...) first")
-        if self.loss is None:
-            raise ValueError(f"model {self.name!r} was compiled without a loss: call compile(loss=...) to train or evaluate it")
-        return self._scores
 
     def _prepare(self, x: Any, y: Any, sample_weight: Any = None, who: str = "x", search: bool = True) -> Data:
         """Check and convert everything before anything changes; `search`: also each number, for NaN and infinity."""
@@ -129,6 +78,7 @@ class Trainer(Looper):
 
     # ------------------------------------------------------------------------------------------- training
 
+    @explained
     def fit(
         self,
         x: Any = None,
@@ -273,7 +223,7 @@ class Trainer(Looper):
     def _build_optimizer(self) -> None:
         arena = self._ensure_arena()
         if self.optimizer.built and self._stepped is None:
-            raise ValueError(_USED_OPTIMIZER.format(type(self.optimizer).__name__))
+            raise ValueError(USED_OPTIMIZER.format(type(self.optimizer).__name__))
         if not self._has_stepped():
             self.optimizer.build(arena)
             self._stepped = self.trainable_weights
@@ -292,6 +242,7 @@ class Trainer(Looper):
 
     # ----------------------------------------------------------------------------------------- evaluating
 
+    @explained
     def evaluate(
         self,
         x: Any = None,

@@ -1,6 +1,9 @@
 """Optimizers: how parameters follow their gradients."""
 
-from fastnn.configurable import serialize
+from typing import TYPE_CHECKING
+
+from fastnn.absent import missing
+from fastnn.configurable import deserializer, serialize
 from fastnn.optimizers import schedules
 from fastnn.optimizers.adabelief import *
 from fastnn.optimizers.adadelta import *
@@ -25,4 +28,9 @@ from fastnn.optimizers.rprop import *
 from fastnn.optimizers.schedule_free import *
 from fastnn.optimizers.sgd import *
 
-__all__ = ["FullBatchOptimizer", "Optimizer", "get", "optimizers", "schedules", "serialize", *optimizers.members]
+deserialize = deserializer(get)
+
+__all__ = ["FullBatchOptimizer", "Optimizer", "deserialize", "get", "optimizers", "schedules", "serialize", *optimizers.members]
+
+if not TYPE_CHECKING:  # type checkers see what there is
+    __getattr__ = missing(__name__)

@@ -12,6 +12,7 @@ import numpy as np
 from fastnn.configurable import Catalogue, Configurable, serialize
 from fastnn.optimizers.averaging import take_average
 from fastnn.optimizers.checks import ONE_TOO, check_clips, check_count, check_groups, check_number
+from fastnn.optimizers.rate import Rate
 from fastnn.optimizers.schedules import LearningRateSchedule, schedules
 from fastnn.optimizers.stepping import Stepping, update
 from fastnn.optimizers.updates import Group
@@ -126,10 +127,10 @@ class Optimizer(Stepping, Configurable):
             raise ValueError(
                 f"learning_rate must be a finite number >= 0 or a schedule such as schedules.CosineDecay(0.01, 1000), got {value!r}"
             )
-        return check_number("learning_rate", value)
+        return check_number("learning_rate", float(value) if isinstance(value, Rate) else value)
 
     @property
-    def learning_rate(self) -> float:
+    def learning_rate(self) -> Rate:
         """The learning rate of the next step; assign a number or a schedule.
 
         Raises
@@ -140,7 +141,7 @@ class Optimizer(Stepping, Configurable):
             When a number is assigned while a schedule is in charge, as in Keras.
         """
         rate = self._learning_rate
-        return rate(self.batches) if isinstance(rate, LearningRateSchedule) else rate
+        return Rate(rate(self.batches) if isinstance(rate, LearningRateSchedule) else rate, self)
 
     @learning_rate.setter
     def learning_rate(self, value: float | LearningRateSchedule) -> None:
@@ -151,6 +152,15 @@ class Optimizer(Stepping, Configurable):
                 "build the optimizer with a number to set it later"
             )
         self._learning_rate = rate
+
+    @property
+    def lr(self) -> Rate:
+        """What Keras 2 calls `learning_rate`."""
+        return self.learning_rate
+
+    @lr.setter
+    def lr(self, value: float | LearningRateSchedule) -> None:
+        self.learning_rate = value  # type: ignore[assignment]
 
     @property
     def iterations(self) -> int:

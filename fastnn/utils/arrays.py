@@ -1,4 +1,4 @@
-"""Small helpers that Keras scripts use."""
+"""Arrays made ready for a network: one-hot labels, rows of norm 1."""
 
 from __future__ import annotations
 
@@ -7,10 +7,8 @@ from typing import Any
 import numpy as np
 
 from fastnn.config import floatx
-from fastnn.progress import Progbar
-from fastnn.random import set_random_seed
 
-__all__ = ["Progbar", "normalize", "set_random_seed", "to_categorical"]
+__all__ = ["normalize", "to_categorical"]
 
 
 def to_categorical(x: Any, num_classes: int | None = None) -> np.ndarray:

@@ -1,0 +1,91 @@
+"""Errors for keywords that a constructor or method doesn't have: what is near, and what has taken an old keyword's place."""
+
+from __future__ import annotations
+
+import difflib
+import functools
+import inspect
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, TypeVar, cast
+
+__all__ = ["explained"]
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+RENAMED = {
+    "lr": "learning_rate",
+    "nb_epoch": "epochs",
+    "samples_per_epoch": "steps_per_epoch",
+    "nb_val_samples": "validation_steps",
+    "output_dim": "units",
+    "init": "kernel_initializer",
+    "W_regularizer": "kernel_regularizer",
+    "b_regularizer": "bias_regularizer",
+    "W_constraint": "kernel_constraint",
+    "b_constraint": "bias_constraint",
+    "bias": "use_bias",
+    "p": "rate",
+    "nesterovs": "nesterov",
+    "show_metrics": "metrics",
+}
+"""Keywords of old Keras and their names today, offered where there is such a one."""
+
+GONE = {
+    "decay": "learning_rate=schedules.InverseTimeDecay(rate, decay_steps=1, decay_rate=decay) is the same",
+    "weights": "call set_weights once the model is built, or pass initializers",
+    "activity_regularizer": "add ActivityRegularization(l2=...) behind it",
+    "workers": "batches are made one by one; leave it out",
+    "use_multiprocessing": "batches are made one by one; leave it out",
+    "max_queue_size": "batches are made one by one; leave it out",
+    "jit_compile": "leave it out",
+    "loss_scale_factor": "float32 and float64 need no scaling of the loss; leave it out",
+    "quantization_config": "leave it out",
+    "lora_rank": "leave it out",
+    "lora_alpha": "leave it out",
+    "sample_weight_mode": "pass sample_weight to fit",
+    "target_tensors": "pass y to fit",
+    "input_length": "leave it out",
+    "mask_zero": "fastnn has no masks; leave it out",
+}
+"""Other keywords of Keras', and what to do instead."""
+
+
+def explained(function: F) -> F:
+    """Decorator of a method: a keyword that it doesn't have is refused by a TypeError that names it and those near to it.
+
+    A constructor's error names the class of the object that is being made, whichever class refused the keyword.
+    """
+
+    @functools.wraps(function)
+    def call(self: Any, *arguments: Any, **keywords: Any) -> Any:
+        try:
+            return function(self, *arguments, **keywords)
+        except TypeError:
+            making = function.__name__ == "__init__"
+            if making and getattr(type(self), "__init__", None) is not call:
+                raise  # a base's; the class that is being made says it
+            asked = type(self) if making else function
+            if message := _complaint(asked.__name__, keywords, _known(asked), getattr(self, "more_keywords", ())):
+                raise TypeError(message) from None
+            raise
+
+    return cast(F, call)
+
+
+def _known(asked: Callable[..., Any]) -> Mapping[str, inspect.Parameter]:
+    return inspect.signature(asked).parameters
+
+
+def _complaint(who: str, given: Iterable[str], known: Mapping[str, inspect.Parameter], more: Iterable[str]) -> str | None:
+    """What to say of the first unknown keyword, if there is one."""
+    unknown = [name for name in given if name not in known and name not in more]
+    if not unknown or any(p.kind is p.VAR_KEYWORD for p in known.values()):
+        return None
+    name, there = unknown[0], [n for n in known if n != "self"]
+    if RENAMED.get(name) in there:
+        return f"{who} has no argument {name!r}: it is called {RENAMED[name]!r}"
+    if name in GONE:
+        return f"{who} has no argument {name!r}: {GONE[name]}"
+    near = difflib.get_close_matches(name, [*there, *more], n=3)
+    offer = f"did you mean {' or '.join(map(repr, near))}?" if near else f"it has {', '.join(there) or 'none'}"
+    return f"{who} has no argument {name!r}: {offer}"
