@@ -151,7 +151,7 @@ ABSENT: dict[str, dict[str, str]] = {
             "compile with a loss in Python, or write a loop of train_on_batch: docs/custom.md"
         ),
         "add_loss|add_metric|losses|add_weight|add_variable": "regularizers of layers, and compile(loss=..., metrics=...)",
-        "reset_metrics|reset_states|get_metrics_result|metrics_variables": "each fit, evaluate and train_on_batch begins anew",
+        "reset_states|get_metrics_result|metrics_variables": "each fit, evaluate and train_on_batch begins anew",
         "(compile|build)_from_config|get_(compile|build)_config|(load|save)_own_variables|(get|set)_state_tree": "save(path)",
         r"export|quantize\w*|quantization_mode|get_quantization_layer_structure": "save(path), or freeze() to predict",
         "to_yaml": "to_json()",

@@ -24,4 +24,4 @@ __all__ = ["FunctionLoss", "Loss", "LossFunction", "PythonLoss", "deserialize", 
 __all__ += [name for name, value in list(globals().items()) if isinstance(value, LossFunction)]
 
 if not TYPE_CHECKING:  # type checkers see what there is
-    __getattr__ = missing(__name__)
+    __getattr__ = missing(__name__, lambda name: getattr(losses.known(name), "function", None))

@@ -78,6 +78,11 @@ class Compiled(Looper):
         """The metrics chosen in `compile`, as objects."""
         return [] if self._scores is None else self._scores.metrics
 
+    def reset_metrics(self) -> None:
+        """Let the metrics begin anew, which each fit, evaluate and train_on_batch does by itself."""
+        for metric in self.metrics:
+            metric.reset_state()
+
     def _require_compiled(self) -> Scores:
         if self._scores is None:
             raise ValueError(f"model {self.name!r} isn't compiled: call compile(optimizer=..., loss=...) first")
