@@ -41,7 +41,9 @@ ABSENT: dict[str, dict[str, str]] = {
         "export": "model.save(path), or model.freeze() to predict",
         "distillation": "train a small model on the large one's predict(x)",
         "tree|InputSpec|name_scope|remat|RematScope|StatelessScope|SymbolicScope|Operation": "fastnn has no graph; leave it out",
+        "version": "fastnn.__version__",
         "Variable": "Layer.add_weight makes a layer's parameters",
+        "keras|compat": "fastnn is in keras' place: import fastnn as keras",
         "legacy|src|engine|core": "that is inside Keras; the public names are in fastnn.layers, fastnn.models, ...",
         "data|feature_column|io|experimental|estimator|GradientTape|function": "fastnn is keras without TensorFlow: " + _PIPELINE,
     },
@@ -51,8 +53,8 @@ ABSENT: dict[str, dict[str, str]] = {
         r"(Separable|Depthwise)?Conv(olution)?\w*|\w*Pool(ing)?\dD|(Cropping|UpSampling|ZeroPadding)\dD|LocallyConnected\dD": _FLATTEN,
         r"SpatialDropout\dD": "Dropout drops units, AlphaDropout keeps mean and variance",
         r"\w*(LSTM|GRU|RNN)\w*|Bidirectional|TimeDistributed|Masking|RepeatVector|\w*Attention": _FRAMES,
-        r"Random\w+|Resizing|CenterCrop|Rescaling|\w*(Mix|MixUp)|AutoContrast|Solarization|\w*Equalization|MaxNumBoundingBoxes": _AUGMENT,
-        "RandAugment|Pipeline": _AUGMENT,
+        r"Random\w+|Resizing|CenterCrop|Rescaling|AugMix|CutMix|MixUp|AutoContrast|Solarization|\w*Equalization": _AUGMENT,
+        "RandAugment|Pipeline|MaxNumBoundingBoxes": _AUGMENT,
         "MelSpectrogram|STFTSpectrogram": "compute spectra before, by np.fft.rfft",
         "TextVectorization|StringLookup|IntegerLookup|Hashing|HashedCrossing|Discretization": _TEXT + "; fastnn.tables encodes columns",
         "Identity": "Activation('linear') gives what it gets",
@@ -175,8 +177,12 @@ def explanation(module: str, name: str, known: Iterable[str]) -> str:
     """The whole message: that `module` has no such name, and what to do instead, or which names are near."""
     if way_out := advice(module, name):
         return f"{module} has no {name}: {way_out}"
-    near = difflib.get_close_matches(name, list(known), n=3)
+    near = _near(name, known)
     return f"{module} has no {name!r}" + (f"; did you mean {' or '.join(near)}?" if near else "")
+
+
+def _near(name: str, known: Iterable[str]) -> list[str]:
+    return difflib.get_close_matches(name, list(known), n=3)
 
 
 def missing(module: str, also: Callable[[str], Any] = lambda name: None) -> Callable[[str], Any]:
@@ -199,12 +205,13 @@ def missing(module: str, also: Callable[[str], Any] = lambda name: None) -> Call
 
 
 class _Explainer(MetaPathFinder):
-    """Finds nothing; refuses to import those modules of fastnn that :data:`ABSENT` knows, with what to do instead."""
+    """Finds nothing; refuses what :data:`ABSENT` knows, with what to do instead, and what is nearly the name of something."""
 
     def find_spec(self, name: str, path: Any = None, target: ModuleType | None = None) -> None:
         parent, _, last = name.rpartition(".")
-        if way_out := advice(parent, last):
-            raise ImportError(f"{parent} has no {last}: {way_out}", name=parent)
+        known = getattr(sys.modules.get(parent), "__all__", ()) if parent in ABSENT else ()
+        if advice(parent, last) or _near(last, known):
+            raise ImportError(explanation(parent, last, known), name=parent)
 
 
 def explain_imports() -> None:

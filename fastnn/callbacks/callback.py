@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from fastnn.keywords import explained
 from fastnn.state import plain_state, put_back
 
 __all__ = ["Callback"]
@@ -31,6 +32,11 @@ class Callback:
     comes_last : bool
         Whether it is called after those that aren't such, wherever it stands.
     """
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        if "__init__" in vars(cls):
+            cls.__init__ = explained(cls.__init__)  # type: ignore[method-assign]
 
     model: Any = None
     params: dict[str, Any] = {}  # noqa: RUF012 (replaced, never changed)

@@ -11,6 +11,7 @@ import numpy as np
 from fastnn.absent import explanation
 from fastnn.configurable import serialize
 from fastnn.custom_objects import custom_object_scope
+from fastnn.keywords import explained
 from fastnn.layers.layer import Layer, layers
 from fastnn.models import saving
 from fastnn.models.training import Trainer
@@ -43,6 +44,7 @@ class Sequential(Trainer):
     15
     """
 
+    @explained
     def __init__(self, layers: Iterable[Layer] | None = None, *, name: str | None = None, dtype: Any = None):
         super().__init__(layers, name, dtype)
         self.metadata: dict[str, Any] = {}

@@ -143,6 +143,10 @@ class Stack:
         """The shape of the model's output for a batch, None for its size."""
         return self._shapes()[-1]
 
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        """The output's shape, batch axis first, for an input's; for the model as it is, whether it is built or not."""
+        return (input_shape[0], *self._shapes(check_shape(tuple(input_shape)[1:], f"model {self.name!r}"))[-1][1:])
+
     def _shapes(self, features: tuple[int, ...] | None = None) -> list[Shape]:
         """The shapes of what enters, and of what each layer puts out; `features` stand in for a model not built yet."""
         shapes: list[Shape] = [(None, *(self._require_built() if features is None else features))]
