@@ -15,7 +15,7 @@ from fastnn.absent import missing
 from fastnn.activations import activations
 from fastnn.arrays import any_array, foreign
 from fastnn.autodiff import stop_gradient
-from fastnn.special import erf
+from fastnn.special import erf_array
 from fastnn.utils import to_categorical
 
 __all__ = [
@@ -61,6 +61,12 @@ def shape(x: Any) -> tuple[int, ...]:
 def rsqrt(x: Any) -> Any:
     """``1 / sqrt(x)``."""
     return 1 / np.sqrt(x)
+
+
+def erf(x: Any) -> Any:
+    """The error function."""
+    x = any_array(x)
+    return erf_array(x).astype(x.dtype)
 
 
 def logsumexp(x: Any, axis: int | tuple[int, ...] | None = None, keepdims: bool = False) -> Any:

@@ -111,12 +111,14 @@ class _Step:
 
     def _differentiable(self, x: np.ndarray) -> Any:
         from fastnn.autodiff import vjp
+        from fastnn.autodiff.naming import within
 
         def called(x: Any, *values: Any) -> Any:
             with _in_place_of(self.learned, values):
                 return _called(self.layer, x, self.training)
 
-        made, self.pullback = vjp(called, x, *(p.value for p in self.learned))
+        with within(f"layer {self.layer.name!r}"):
+            made, self.pullback = vjp(called, x, *(p.value for p in self.learned))
         return made
 
     def backward(self, arrays: dict[str, np.ndarray]) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from fastnn.autodiff import vjp
+from fastnn.autodiff.naming import within
 from fastnn.backend import Op
 from fastnn.custom_objects import custom_function
 from fastnn.losses import loss as built_in
@@ -50,7 +51,7 @@ def _differentiate(formula: Formula, name: str, y: np.ndarray, t: np.ndarray, w:
     """The weighted values of `formula`, and the gradient of their sum."""
     targets = t.view()
     targets.flags.writeable = False
-    with np.errstate(all="ignore"):  # as in all loss ops: a diverging run shows in the loss
+    with within(f"loss {name!r}"), np.errstate(all="ignore"):  # as in all loss ops: a diverging run shows in the loss
         found, pullback = vjp(lambda y: formula(targets, y), y)
         if found.shape not in ((), (len(y),), (len(y), 1)):
             raise ValueError(

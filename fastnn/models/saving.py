@@ -77,11 +77,11 @@ def load_model(filepath: Any, custom_objects: Mapping[str, Any] | None = None, c
     -----
     Loading runs no code from the file, and takes memory in proportion to its size.
     """
-    path = Path(filepath)
+    path, own_objects = Path(filepath), custom_object_scope(custom_objects)
     if path.suffix == safetensors.SUFFIX and path.is_file():
         raise ValueError(f"can't load a model from {str(path)!r}: such files hold weights alone; build the model and call load_weights")
     refuse_keras_file(path)
-    members, own_objects = read_archive(path), custom_object_scope(custom_objects)
+    members = read_archive(path)
     try:
         description, arrays = _read_description(members), _arrays(members)
         with own_objects:
