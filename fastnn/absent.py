@@ -141,6 +141,7 @@ ABSENT: dict[str, dict[str, str]] = {
     "Layer": {
         "input|output|input_spec|inbound_nodes|outbound_nodes": "a model of the first layers gives it: Sequential(model.layers[:2])",
         "kernel|bias|gamma|beta|moving_mean|moving_variance|embeddings": "the layer isn't built: begin the model with Input(shape)",
+        "output_shape": "compute_output_shape(input_shape), with the batch axis first",
         "losses|add_loss|add_metric": "regularizers of layers, and compile(loss=..., metrics=...)",
         r"quantize\w*|\w*lora|dtype_policy|compute_dtype|variable_dtype|supports_masking|compute_mask": "leave it out",
     },

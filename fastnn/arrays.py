@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numbers
 from typing import Any
 
 import numpy as np
@@ -38,6 +39,8 @@ def as_array(value: Any, who: str) -> np.ndarray:
         way_out = "; collect its batches with np.concatenate first" if hasattr(value, "__next__") else ""
         way_out = "; if it makes batches, pass what it returns" if callable(value) else way_out
         raise TypeError(f"{who} must be an array, got {type(value).__name__}{way_out}")
+    if hasattr(value, "toarray"):
+        raise TypeError(f"{who} must be an array, got a sparse {type(value).__name__}; pass {who}.toarray()")
     if np.ma.is_masked(value):
         raise ValueError(f"{who} has masked entries, which would be taken for data; fill or drop them first")
     if isinstance(value, tuple) and len(value) > 1 and all(isinstance(each, np.ndarray) for each in value):
@@ -51,9 +54,22 @@ def as_array(value: Any, who: str) -> np.ndarray:
 def as_numbers(value: Any, who: str) -> np.ndarray:
     """`value` as an array of real numbers; errors as in `as_array`, and TypeError for another dtype."""
     given = as_array(value, who)
+    if given.dtype == object:
+        given = _numbers_of_objects(given, who)
     if given.dtype.kind not in "fiub":
         raise TypeError(f"{who} must hold real numbers, got dtype {given.dtype}; encode text and dates as numbers first")
     return given
+
+
+def _numbers_of_objects(given: np.ndarray, who: str) -> np.ndarray:
+    """Numbers and truth values that stand in an array of objects, as those of a data frame with columns of both do."""
+    for place, entry in np.ndenumerate(given):
+        if not isinstance(entry, (numbers.Real, np.bool_)):
+            raise TypeError(
+                f"{who} must hold real numbers, got the object {entry!r} at row {place[0] if place else 0}, position {place[1:]}; "
+                "encode text and dates as numbers first, fill or drop what is missing"
+            )
+    return given.astype(np.float64)
 
 
 def as_samples(x: Any, features: tuple[int, ...] | None, dtype: str, who: str = "x") -> np.ndarray:
@@ -83,6 +99,8 @@ def _expected(features: tuple[int, ...], given: np.ndarray) -> str:
     shape = f"(n, {', '.join(map(str, features))})"
     if given.shape == features:
         return f"{shape}; for one sample pass x[None]"
+    if given.shape[:1] == (1,) and given.shape[2:] == features:
+        return f"{shape}; pass the array itself, not a list of it"
     if given[:1].size == np.prod(features) or given.ndim == 1:
         return f"{shape}; use x.reshape((-1, {', '.join(map(str, features))}))"
     return shape

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-__all__ = ["custom_function", "custom_object_scope", "get_custom_objects"]
+__all__ = ["custom_function", "custom_object_scope", "get_custom_objects", "registered_name"]
 
 _objects: dict[str, Any] = {}
 
@@ -13,6 +13,12 @@ _objects: dict[str, Any] = {}
 def get_custom_objects() -> dict[str, Any]:
     """The dictionary of all custom objects that are in force by their names; what is put into it is found from then on."""
     return _objects
+
+
+def registered_name(thing: Any) -> str | None:
+    """The name of a custom object, ``"package>name"`` where it was registered under one; None for what is none."""
+    names = [name for name, each in _objects.items() if each is thing]
+    return next((name for name in names if ">" in name), names[0] if names else None)
 
 
 def custom_function(name: Any) -> Any:

@@ -25,6 +25,7 @@ RENAMED = {
     "b_constraint": "bias_constraint",
     "bias": "use_bias",
     "p": "rate",
+    "alpha": "negative_slope",
     "nesterovs": "nesterov",
     "show_metrics": "metrics",
 }

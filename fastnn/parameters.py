@@ -111,7 +111,9 @@ class Parameter:
         return np.array(self.value, dtype=dtype)  # type: ignore[call-overload]
 
     def __repr__(self) -> str:
-        return f"<Parameter {self.name} {self.shape} {self.dtype}>"
+        traced = not isinstance(self.value, np.ndarray)
+        value = "..." if traced else np.array2string(self.value, precision=4, threshold=20, edgeitems=2)
+        return f"<Parameter {self.path}, shape={self.shape}, dtype={self.dtype}, value={value}>"
 
 
 def assign_all(parameters: list[Parameter], values: list[Any], who: str) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from fastnn.absent import missing
 from fastnn.configurable import Catalogue, serialize
-from fastnn.custom_objects import custom_object_scope, get_custom_objects
+from fastnn.custom_objects import custom_object_scope, get_custom_objects, registered_name
 from fastnn.models.saving import load_model
 from fastnn.models.sequential import Sequential
 
@@ -80,8 +80,7 @@ def register_keras_serializable(package: str = "Custom", name: str | None = None
 
 def get_registered_name(obj: Any) -> str:
     """The name that an object was registered under, ``"package>name"``; its own where it wasn't."""
-    names = [name for name, each in get_custom_objects().items() if each is obj]
-    return next((name for name in names if ">" in name), names[0] if names else obj.__name__)
+    return registered_name(obj) or obj.__name__
 
 
 def get_registered_object(name: str, custom_objects: Mapping[str, Any] | None = None) -> Any:
@@ -91,8 +90,7 @@ def get_registered_object(name: str, custom_objects: Mapping[str, Any] | None = 
 
 def serialize_keras_object(obj: Any) -> Any:
     """An object as plain data, as ``fastnn.configurable.serialize`` gives it; a registered function's name."""
-    named = callable(obj) and any(each is obj for each in get_custom_objects().values())
-    return get_registered_name(obj) if named else serialize(obj)
+    return registered_name(obj) or serialize(obj)
 
 
 def deserialize_keras_object(config: Any, custom_objects: Mapping[str, Any] | None = None, safe_mode: bool = True) -> Any:

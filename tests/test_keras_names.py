@@ -480,3 +480,90 @@ def test_the_old_names_of_utils():
     assert utils.np_utils.to_categorical is utils.to_categorical
     assert utils.register_keras_serializable is saving.register_keras_serializable
     assert callbacks.LambdaCallback and utils.standardize_dtype(None) == "float32"
+
+
+# ----------------------------------------------------------------------------------------------- functions as activations
+
+
+def swish_like(z):
+    return z * ops.sigmoid(z)
+
+
+@pytest.mark.parametrize("make", [lambda: layers.Dense(3, activation=swish_like), lambda: layers.Activation(swish_like)])
+def test_a_function_as_an_activation(make):
+    """The same numbers as the activation of the catalogue, in training, prediction and a frozen form."""
+
+    def trained(layer):
+        model = model_of(lambda: layers.Dense(3, name="first"), lambda: layer, lambda: layers.Dense(1), optimizer="adam", loss="mse")
+        model.set_weights([np.linspace(-1, 1, w.size).reshape(w.shape) for w in model.get_weights()])
+        losses = model.fit(samples(), samples()[:, 0], epochs=3, batch_size=5, verbose=0, shuffle=False).history["loss"]
+        return losses, model.predict(samples()), model.freeze()(samples())
+
+    layer = make()
+    built_in = layers.Dense(3, activation="silu") if isinstance(layer, layers.Dense) else layers.Activation("silu")
+    for got, expected in zip(trained(layer), trained(built_in), strict=True):
+        np.testing.assert_allclose(got, expected, rtol=1e-10)
+
+
+def test_a_function_named_like_an_activation_is_none(own_names, tmp_path):
+    @saving.register_keras_serializable(package="mine")
+    def softmax(z):
+        return z + 1
+
+    chosen = fastnn.activations.get(softmax)
+    assert chosen.name not in fastnn.activations.activations.names() and chosen != fastnn.activations.softmax
+    assert chosen == fastnn.activations.get(softmax) and hash(chosen) == hash(fastnn.activations.get("mine>softmax"))
+    model = fastnn.Sequential([fastnn.Input((4,)), layers.Dense(3, activation=softmax)])
+    model.save(tmp_path / "m.fnn")
+    np.testing.assert_array_equal(fastnn.models.load_model(tmp_path / "m.fnn").predict(samples()), model.predict(samples()))
+
+
+def test_functions_that_cannot_be_activations():
+    with pytest.raises(ValueError, match=r"activation 'mean' must keep the shape \(23, 3\), it made an array of shape \(23,\)"):
+        fastnn.activations.get(_named("mean", lambda z: np.mean(z, axis=-1)))(np.zeros((23, 3)))
+    model = model_of(
+        lambda: layers.Dense(3, activation=_named("odd", lambda z: np.interp(z, [0, 1], [0, 1]))),
+        lambda: layers.Dense(1),
+        optimizer="sgd",
+        loss="mse",
+    )
+    with pytest.raises(TypeError, match=r"^activation 'odd': there is no derivative of np\.interp"):
+        model.fit(samples(), samples()[:, 0], verbose=0)
+    with pytest.raises(TypeError, match="activation '<lambda>' is a Python function, which can't be saved: decorate"):
+        layers.Dense(3, activation=lambda z: z).serialized()
+
+
+def _named(name, function):
+    def call(z):
+        return function(z)
+
+    call.__name__ = name
+    return call
+
+
+# ------------------------------------------------------------------------------------------------------- what frames give
+
+
+def test_numbers_among_objects():
+    """A data frame with columns of numbers and of truth values becomes an array of objects."""
+    model = regressor()
+    x = samples().astype(object)
+    x[:, 3] = samples()[:, 3] > 0
+    np.testing.assert_array_equal(model.predict(x), model.predict(x.astype(float)))
+    x[4, 2] = "text"
+    with pytest.raises(TypeError, match=r"x must hold real numbers, got the object 'text' at row 4, position \(2,\)"):
+        model.predict(x)
+    with pytest.raises(ValueError, match="not a list of it"):
+        model.predict([samples()])
+
+
+def test_sparse_matrices_are_named():
+    sparse = pytest.importorskip("scipy.sparse")
+    with pytest.raises(TypeError, match=r"sparse csr_matrix; pass x\.toarray\(\)"):
+        regressor().predict(sparse.csr_matrix(samples()))
+
+
+def test_parameters_show_their_numbers():
+    layer = layers.Dense(1, kernel_initializer="ones", name="out")
+    layer.build((None, 2))
+    assert repr(layer.kernel) == "<Parameter out/kernel, shape=(2, 1), dtype=float32, value=[[1.]\n [1.]]>"

@@ -122,7 +122,7 @@ def test_weights_look_like_arrays():
     kernel = model_of(dense()).weights[0]
     np.testing.assert_array_equal(np.asarray(kernel), kernel.numpy())
     assert np.asarray(kernel, dtype=np.float32).dtype == np.float32
-    assert "kernel (4, 3) float64" in repr(kernel)
+    assert "kernel, shape=(4, 3), dtype=float64, value=[[" in repr(kernel)
 
 
 def test_summary_counts(capsys):

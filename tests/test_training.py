@@ -577,7 +577,7 @@ BAD_FITS = {
     "inf in y": ({"y": with_bad(LABELS, -np.inf)}, ValueError, "inf"),
     "text in x": ({"x": X.astype(str)}, TypeError, "text"),
     "text in y": ({"y": LABELS.astype(str)}, ValueError, "numbers"),
-    "objects in x": ({"x": X.astype(object)}, TypeError, "object"),
+    "objects in x": ({"x": np.where(X > 1, X.astype(object), None)}, TypeError, "object None at row"),
     "complex x": ({"x": X * 1j}, TypeError, "real"),
     "dates": ({"x": np.zeros((SAMPLES, 4), "M8[s]")}, TypeError, "dates"),
     "a dictionary": ({"x": {"a": X}}, TypeError, "real numbers"),

@@ -13,6 +13,7 @@ from fastnn.activations.activation import *
 from fastnn.activations.activation import activations, get
 from fastnn.activations.gated import *
 from fastnn.activations.piecewise import *
+from fastnn.activations.python import *
 from fastnn.activations.rowwise import *
 from fastnn.activations.saturating import *
 from fastnn.activations.smooth import *
@@ -20,7 +21,7 @@ from fastnn.configurable import deserializer
 
 deserialize = deserializer(get)
 
-__all__ = ["Activation", "activations", "deserialize", "get", "serialize", *activations.members]
+__all__ = ["Activation", "PythonActivation", "activations", "deserialize", "get", "serialize", *activations.members]
 
 if not TYPE_CHECKING:  # type checkers see what there is
     __getattr__ = missing(__name__, activations.known)

@@ -14,6 +14,7 @@ from fastnn.arrays import any_array, contiguous
 from fastnn.backend import Op, op
 from fastnn.config import floatx
 from fastnn.configurable import Catalogue
+from fastnn.custom_objects import custom_function
 from fastnn.program import Activated, Program, Tensor
 
 Kernel = Callable[..., None]
@@ -217,19 +218,21 @@ def get(identifier: Any) -> Activation:
 
     Parameters
     ----------
-    identifier : None, str, Activation, functools.partial or dict
+    identifier : None, str, Activation, functools.partial, dict or callable
         None is ``"linear"``; a partial binds keywords of an activation: ``partial(leaky_relu, negative_slope=0.1)``; a dict is
-        what :func:`serialize` returned.
+        what :func:`serialize` returned. A Python function of an array is differentiated by `fastnn.autodiff`, see
+        :class:`~fastnn.activations.PythonActivation`.
 
     Raises
     ------
     ValueError
         For an unknown name.
     TypeError
-        For an unknown parameter, a Python function, or anything else.
+        For an unknown parameter, or anything else.
     """
     if identifier is None:
         return activations.find("linear")
+    identifier = custom_function(identifier) or identifier
     if isinstance(identifier, str):
         return activations.find(identifier)
     if isinstance(identifier, functools.partial) and isinstance(identifier.func, Activation) and not identifier.args:
@@ -237,10 +240,9 @@ def get(identifier: Any) -> Activation:
     if isinstance(identifier, dict) and "class_name" in identifier:
         return activations.find(identifier["class_name"]).bind(**identifier.get("config", {}))
     if callable(identifier) and not isinstance(identifier, (Activation, type)):
-        raise TypeError(
-            f"a Python function can't be an activation yet, got {identifier!r}: use a name ({', '.join(activations.members)}), "
-            "or functools.partial of an activation to set its parameters"
-        )
+        from fastnn.activations.python import PythonActivation
+
+        return PythonActivation(identifier)
     return activations.get(identifier)
 
 
