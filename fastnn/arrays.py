@@ -12,7 +12,8 @@ _DTYPES = {name: np.dtype(name) for name in ("float32", "float64")}
 
 def foreign(x: Any) -> bool:
     """Whether `x` is another kind of array that answers NumPy's functions itself (NEP 18), as those do that autodiff follows."""
-    return not isinstance(x, np.ndarray) and hasattr(type(x), "__array_function__")
+    kind = type(x)
+    return not isinstance(x, np.ndarray) and hasattr(kind, "__array_function__") and not hasattr(kind, "stands_for_value")
 
 
 def any_array(x: Any) -> Any:

@@ -12,8 +12,10 @@ from fastnn.memory import ALIGNMENT, aligned_zeros
 from fastnn.regularizers import Regularizer
 
 
-class Parameter:
+class Parameter(np.lib.mixins.NDArrayOperatorsMixin):
     """A weight array of a layer; a view of its model's flat vector once the model is compiled.
+
+    In arithmetic and in NumPy's functions it stands for its `value`, as in Keras: ``x @ self.kernel`` in a layer's `call`.
 
     Attributes
     ----------
@@ -36,6 +38,8 @@ class Parameter:
     """
 
     moves = 0
+    stands_for_value = True
+    __eq__, __ne__, __hash__ = object.__eq__, object.__ne__, object.__hash__  # a parameter is itself, whatever its numbers are
 
     def __init__(
         self,
@@ -103,6 +107,24 @@ class Parameter:
         with np.errstate(over="ignore"):
             return given.astype(self.dtype)
 
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *args: Any, **options: Any) -> Any:
+        if any(isinstance(each, Parameter) for each in options.get("out", ())):
+            raise TypeError(f"parameter {self.path!r} can't be written to by NumPy; use assign, assign_add or assign_sub")
+        return getattr(ufunc, method)(*_values(args), **_values(options))
+
+    def __array_function__(self, function: Any, types: Any, args: Any, options: Any) -> Any:
+        return function(*_values(args), **_values(options))
+
+    def __getitem__(self, index: Any) -> Any:
+        """A copy of some of the numbers."""
+        return np.copy(self.value[index])
+
+    def __len__(self) -> int:
+        return len(self.value)
+
+    def __bool__(self) -> bool:
+        return True  # there is one, whatever its numbers are
+
     def __array__(self, dtype: object = None, copy: bool | None = None) -> np.ndarray:
         if not isinstance(self.value, np.ndarray):
             raise TypeError(f"parameter {self.name!r} is being differentiated by: write {self.name}.value, which is, in a layer's call")
@@ -114,6 +136,15 @@ class Parameter:
         traced = not isinstance(self.value, np.ndarray)
         value = "..." if traced else np.array2string(self.value, precision=4, threshold=20, edgeitems=2)
         return f"<Parameter {self.path}, shape={self.shape}, dtype={self.dtype}, value={value}>"
+
+
+def _values(given: Any) -> Any:
+    """`given` with each parameter replaced by what it holds, in lists, tuples and dictionaries too."""
+    if isinstance(given, Parameter):
+        return given.value
+    if type(given) in (list, tuple):
+        return type(given)(map(_values, given))
+    return {key: _values(each) for key, each in given.items()} if type(given) is dict else given
 
 
 def assign_all(parameters: list[Parameter], values: list[Any], who: str) -> None:

@@ -567,3 +567,57 @@ def test_parameters_show_their_numbers():
     layer = layers.Dense(1, kernel_initializer="ones", name="out")
     layer.build((None, 2))
     assert repr(layer.kernel) == "<Parameter out/kernel, shape=(2, 1), dtype=float32, value=[[1.]\n [1.]]>"
+
+
+# ----------------------------------------------------------------------------------------------- parameters in a layer's call
+
+
+class Affine(layers.Layer):
+    """As Keras' guide to layers writes it: parameters without ``.value``, and ``keras.ops``."""
+
+    def __init__(self, units, **options):
+        super().__init__(**options)
+        self.units = units
+
+    def build(self, input_shape):
+        self.w = self.add_weight(shape=(input_shape[-1], self.units), initializer="random_normal", trainable=True)
+        self.b = self.add_weight(shape=(self.units,), initializer="zeros", trainable=True)
+
+    def call(self, inputs):
+        return ops.matmul(inputs, self.w) + self.b
+
+
+class Odd(Affine):
+    """The same by other ways: the parameter on the left, in functions of NumPy, in lists, and by index."""
+
+    def call(self, inputs):
+        both = np.concatenate([self.w, 2 * self.w], axis=0)
+        return np.dot(inputs, both[: len(self.w)]) + np.stack([self.b, -self.b, self.b[:]]).sum(axis=0) + 0.0 * np.sum(self.w)
+
+
+@pytest.mark.parametrize("kind", [Affine, Odd])
+def test_parameters_stand_for_their_numbers(kind):
+    """The same training as `Dense`'s."""
+
+    def trained(layer):
+        model = model_of(lambda: layers.Dense(4, "tanh"), lambda: layer, lambda: layers.Dense(1), optimizer="adam", loss="mse")
+        model.set_weights([np.linspace(-1, 1, w.size).reshape(w.shape) for w in model.get_weights()])
+        losses = model.fit(samples(), samples()[:, 0], epochs=3, batch_size=5, verbose=0, shuffle=False).history["loss"]
+        return [*losses, *model.predict(samples())[:, 0]]
+
+    np.testing.assert_allclose(trained(kind(3)), trained(layers.Dense(3)), rtol=1e-9)
+
+
+def test_parameters_in_arithmetic():
+    layer = layers.Dense(1, kernel_initializer="ones")
+    layer.build((None, 2))
+    kernel = layer.kernel
+    np.testing.assert_array_equal(2 * kernel - 1, np.ones((2, 1)))
+    np.testing.assert_array_equal(np.ones((1, 2)) @ kernel, [[2.0]])
+    np.testing.assert_array_equal(kernel[0], [1.0])
+    assert np.sum(kernel) == 2 and len(kernel) == 2 and kernel in [kernel] and kernel != layer.bias and len({kernel, kernel}) == 1
+    kernel[0][...] = 5.0  # a copy
+    assert kernel.numpy().max() == 1
+    for write in (lambda: np.add(kernel, 1, out=kernel), lambda: kernel.__iadd__(1)):
+        with pytest.raises(TypeError, match=r"kernel' can't be written to by NumPy; use assign"):
+            write()

@@ -219,7 +219,7 @@ def test_batch_normalization_of_columns_cut_at_cache_lines_gives_the_same_bits(o
     [
         *((lambda units=units: layers.Dense(units), ValueError, "units") for units in (0, -1, 2.0, "3", None, True)),
         (lambda: layers.Dense(3, activation="rleu"), ValueError, "relu"),
-        (lambda: layers.Dense(3, activation=lambda x: x), TypeError, "function"),
+        (lambda: layers.Dense(3, activation=3), TypeError, "expected activation"),
         (lambda: layers.Dense(3, kernel_initializer="glorot"), ValueError, "glorot_uniform"),
         (lambda: layers.Dense(3, kernel_regularizer="l3"), ValueError, "L2"),
         (lambda: layers.Dense(3, name="a/b"), ValueError, "a/b"),

@@ -154,10 +154,14 @@ class Traced(np.lib.mixins.NDArrayOperatorsMixin):
     # ------------------------------------------------------------------------------------ operations
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *args: Any, out: Any = (None,), **options: Any) -> Any:
+        if any(hasattr(type(each), "stands_for_value") for each in args):  # a parameter, which puts its value in its place
+            return NotImplemented
         function = ufunc if method == "__call__" else getattr(ufunc, method)
         return _into(out, dispatch(function, args, options))
 
     def __array_function__(self, function: Any, types: Any, args: Any, options: Any) -> Any:
+        if any(hasattr(kind, "stands_for_value") for kind in types):
+            return NotImplemented
         out = options.get("out")
         rest = {k: v for k, v in options.items() if k != "out"}
         return _into(out if isinstance(out, tuple) else (out,), dispatch(function, args, rest))

@@ -67,7 +67,7 @@ def own_layer(keras):
             self.scale = self.add_weight(shape=(input_shape[-1],), initializer=keras.initializers.Constant(self.start), name="scale")
 
         def call(self, x):
-            return x * self.scale.value
+            return x * self.scale
 
         def get_config(self):
             return {**super().get_config(), "start": self.start}
@@ -81,3 +81,25 @@ def own_layer(keras):
     again = keras.saving.load_model(path, custom_objects={"Scale": Scale})
     np.testing.assert_allclose(again.predict(x, verbose=0), model.predict(x, verbose=0), rtol=1e-5, atol=1e-6)
     return {"history": history.history, "start": again.layers[0].start}
+
+
+def own_activation_and_initializer(keras):
+    """Functions in the places of names."""
+    x, y = data.pima()
+
+    def capped(z):
+        return keras.ops.minimum(keras.ops.maximum(z, 0.1 * z), 2.0)
+
+    def halves(shape, dtype=None):
+        return keras.ops.ones(shape, dtype=dtype) / 2
+
+    model = keras.Sequential(
+        [
+            keras.layers.Dense(6, activation=capped, bias_initializer=halves, input_shape=(8,)),
+            keras.layers.Activation(keras.ops.tanh),
+            keras.layers.Dense(1, activation="sigmoid"),
+        ]
+    )
+    begin(model)
+    model.compile("rmsprop", "binary_crossentropy", metrics=["accuracy"])
+    return {"history": model.fit(x, y, epochs=3, verbose=0, shuffle=False).history}
