@@ -38,43 +38,66 @@ GONE = {
     "workers": "batches are made one by one; leave it out",
     "use_multiprocessing": "batches are made one by one; leave it out",
     "max_queue_size": "batches are made one by one; leave it out",
-    "jit_compile": "leave it out",
     "loss_scale_factor": "float32 and float64 need no scaling of the loss; leave it out",
     "quantization_config": "leave it out",
     "lora_rank": "leave it out",
     "lora_alpha": "leave it out",
     "sample_weight_mode": "pass sample_weight to fit",
     "target_tensors": "pass y to fit",
-    "input_length": "leave it out",
-    "mask_zero": "fastnn has no masks; leave it out",
 }
 """Other keywords of Keras', and what to do instead."""
+
+ANY = object()
+NEUTRAL: dict[str, tuple[Any, ...]] = {
+    "dtype": (ANY,),
+    "jit_compile": (ANY,),
+    "input_length": (ANY,),
+    "synchronized": (ANY,),
+    "loss_scale_factor": (None,),
+    "lora_rank": (None,),
+    "lora_alpha": (None,),
+    "quantization_config": (None,),
+    "renorm": (False,),
+    "renorm_clipping": (None,),
+    "weights": (None,),
+    "activity_regularizer": (None,),
+    "data_format": (None, "channels_last"),
+    "input_axes": (None,),
+    "output_axes": (None,),
+}
+"""Keywords of Keras' constructors that change nothing here where they have one of these values: they are passed over."""
 
 
 def explained(function: F) -> F:
     """Decorator of a method: a keyword that it doesn't have is refused by a TypeError that names it and those near to it.
 
-    A constructor's error names the class of the object that is being made, whichever class refused the keyword.
+    A constructor's error names the class of the object that is being made, whichever class refused the keyword. Those of Keras' keywords
+    that change nothing it passes over.
     """
 
     @functools.wraps(function)
     def call(self: Any, *arguments: Any, **keywords: Any) -> Any:
+        making = function.__name__ == "__init__"
         try:
             return function(self, *arguments, **keywords)
-        except TypeError:
-            making = function.__name__ == "__init__"
+        except TypeError as error:
             if making and getattr(type(self), "__init__", None) is not call:
                 raise  # a base's; the class that is being made says it
-            asked = type(self) if making else function
-            if message := _complaint(asked.__name__, keywords, _known(asked), getattr(self, "more_keywords", ())):
-                raise TypeError(message) from None
-            raise
+            problem = error
+        asked = type(self) if making else function
+        known = inspect.signature(asked).parameters
+        counting = {k: v for k, v in keywords.items() if not (making and _is_neutral(k, v, known))}
+        if len(counting) < len(keywords):
+            return call(self, *arguments, **counting)
+        message = _complaint(asked.__name__, keywords, known, getattr(self, "more_keywords", ()))
+        raise TypeError(message) if message else problem
 
     return cast(F, call)
 
 
-def _known(asked: Callable[..., Any]) -> Mapping[str, inspect.Parameter]:
-    return inspect.signature(asked).parameters
+def _is_neutral(name: str, value: Any, known: Mapping[str, inspect.Parameter]) -> bool:
+    accepted = NEUTRAL.get(name, ()) if name not in known else ()
+    return ANY in accepted or any(value is each or (isinstance(each, str) and value == each) for each in accepted)
 
 
 def _complaint(who: str, given: Iterable[str], known: Mapping[str, inspect.Parameter], more: Iterable[str]) -> str | None:

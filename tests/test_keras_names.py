@@ -621,3 +621,47 @@ def test_parameters_in_arithmetic():
     for write in (lambda: np.add(kernel, 1, out=kernel), lambda: kernel.__iadd__(1)):
         with pytest.raises(TypeError, match=r"kernel' can't be written to by NumPy; use assign"):
             write()
+
+
+# --------------------------------------------------------------------------------------------------------- neutral keywords
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: losses.MeanSquaredError(name="mine", dtype="float32"),
+        lambda: metrics.AUC(num_thresholds=7, dtype=None),
+        lambda: metrics.Mean(dtype="float64"),
+        lambda: optimizers.Adam(0.1, loss_scale_factor=None),
+        lambda: layers.Dense(3, lora_rank=None, quantization_config=None, input_dim=3),
+        lambda: layers.BatchNormalization(renorm=False, synchronized=True),
+        lambda: layers.Embedding(3, 4, input_length=10, mask_zero=False),
+        lambda: initializers.GlorotUniform(seed=3, input_axes=None),
+    ],
+)
+def test_keywords_that_change_nothing_are_passed_over(make):
+    assert "dtype" not in make().get_config()
+
+
+def test_keywords_that_would_change_something_are_refused():
+    for make in (
+        lambda: optimizers.Adam(0.1, loss_scale_factor=2.0),
+        lambda: layers.Dense(3, lora_rank=4),
+        lambda: layers.BatchNormalization(renorm=True),
+        lambda: layers.Embedding(3, 4, weights=[np.ones((3, 4))]),
+    ):
+        with pytest.raises(TypeError, match="has no argument"):
+            make()
+
+
+def test_a_users_metric_passes_keywords_on():
+    class Mine(metrics.Metric):
+        def __init__(self, name="mine", **kwargs):
+            super().__init__(name=name, **kwargs)
+
+        def reset_state(self):
+            self.total = 0.0
+
+    assert Mine(dtype="float32").name == "mine"
+    with pytest.raises(TypeError, match="zebra"):
+        Mine(zebra=1)

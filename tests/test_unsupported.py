@@ -158,6 +158,7 @@ def test_a_misspelt_keyword_names_the_class_and_what_is_near(kind, member):
         (lambda: optimizers.Adam(lr=0.1), "it is called 'learning_rate'"),
         (lambda: optimizers.SGD(0.1, decay=1e-6), "InverseTimeDecay"),
         (lambda: callbacks.EarlyStopping(patince=3), "EarlyStopping has no argument 'patince': did you mean 'patience'"),
+        (lambda: losses.Huber(dtype="float32", detla=2.0), "Huber has no argument 'detla': did you mean 'delta'"),
         (lambda: callbacks.EarlyStopping(zebra=3), "it has monitor, min_delta"),
         (lambda: losses.Huber(detla=2.0), "Huber has no argument 'detla': did you mean 'delta'"),
         (lambda: metrics.AUC(num_threshold=3), "num_thresholds"),
@@ -191,8 +192,9 @@ def test_an_error_within_a_constructor_stays_what_it_is():
             super().__init__(**options)
             self.units = len(units)
 
-    with pytest.raises(TypeError, match="object of type 'int' has no len"):
+    with pytest.raises(TypeError, match="object of type 'int' has no len") as error:
         Broken(3, name="broken")
+    assert error.value.__context__ is None and "len(units)" in str(error.traceback[-1].statement)
 
 
 def test_signatures_and_documentation_are_the_functions_own():
