@@ -105,6 +105,7 @@ def test_inputs():
         fastnn.Input(batch_shape=(None, 4)),
         layers.InputLayer(input_shape=(4,)),
         layers.InputLayer(shape=[4]),
+        layers.InputLayer(batch_shape=(None, 4), dtype="float32", sparse=False, ragged=None, optional=False),
     ):
         assert first.shape == (4,)
         assert type(first).from_config(first.get_config()).shape == (4,)

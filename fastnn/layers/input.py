@@ -20,20 +20,28 @@ class InputLayer(Layer):
     ----------
     shape : tuple of int
         Without the batch axis.
-    name : str, optional
+    batch_shape : tuple, optional
+        The shape with the batch axis first, in place of `shape`.
     input_shape : tuple of int, optional
         What older Keras calls `shape`.
+    name : str, optional
+
+    Raises
+    ------
+    ValueError
+        Unless the shape is given once, and is one of positive integers.
     """
 
-    def __init__(self, shape: Any = None, name: str | None = None, input_shape: Any = None):
-        if (shape is None) == (input_shape is None):
+    def __init__(self, shape: Any = None, batch_shape: Any = None, input_shape: Any = None, name: str | None = None):
+        given = [each for each in (shape, input_shape, batch_shape and tuple(batch_shape)[1:]) if each is not None]
+        if len(given) != 1:
             raise ValueError("InputLayer needs the shape of one sample, once: InputLayer(shape=(784,))")
-        super().__init__(name, input_shape if shape is None else shape)
+        super().__init__(name, given[0])
         self.shape = self.input_shape
 
     def get_config(self) -> dict[str, Any]:
         """The shape and the name."""
-        return {name: value for name, value in super().get_config().items() if name != "input_shape"}
+        return {"shape": list(self.shape), "name": self.name, "trainable": self.trainable}  # type: ignore[arg-type]
 
     def lower(self, program: Program, x: Tensor) -> Tensor:
         return x
@@ -88,4 +96,4 @@ def Input(
         shape = tuple(batch_shape)[1:]  # type: ignore[assignment]
     if shape is None:
         raise ValueError("Input needs the shape of one sample: Input(shape=(784,))")
-    return InputLayer(shape, name)
+    return InputLayer(shape, name=name)

@@ -10,6 +10,7 @@ keras = pytest.importorskip("keras")
 
 import fastnn  # noqa: E402
 from fastnn.absent import ABSENT, advice  # noqa: E402
+from fastnn.keywords import NEUTRAL  # noqa: E402
 
 
 def public(thing):
@@ -104,3 +105,31 @@ def test_no_advice_for_what_is_there():
         for name in getattr(importlib.import_module(module), "__all__", ()):
             if module not in ("fastnn.ops", "fastnn.random"):  # which have a word for every other name
                 assert advice(module, name) is None, f"{module}.{name}"
+
+
+KINDS = [
+    (space, name)
+    for space in ("layers", "optimizers", "losses", "metrics", "callbacks", "initializers", "regularizers", "constraints")
+    for name in public(getattr(keras, space))
+    if inspect.isclass(getattr(getattr(keras, space), name)) and inspect.isclass(getattr(getattr(fastnn, space), name, None))
+]
+
+
+@pytest.mark.parametrize(("space", "name"), KINDS)
+def test_arguments_of_classes(space, name):
+    """Each of Keras' is there, or passed over where it changes nothing, in Keras' order."""
+    theirs = list(inspect.signature(getattr(getattr(keras, space), name).__init__).parameters)[1:]
+    ours = getattr(getattr(fastnn, space), name)
+    there = list(inspect.signature(ours).parameters)
+    more = {*getattr(ours, "more_keywords", ()), *NEUTRAL, "args", "kwargs"}
+    assert not [each for each in theirs if each not in there and each not in more]
+    if (space, name) not in OTHER_ORDER:
+        assert [each for each in there if each in theirs] == [each for each in theirs if each in there]
+
+
+OTHER_ORDER = {
+    ("layers", "Layer"): "which only subclasses call, by keyword",
+    ("optimizers", "Muon"): "what all optimizers take comes last, by keyword",
+    ("optimizers", "SGD"): "what all optimizers take comes last, by keyword",
+    ("losses", "Loss"): "subclasses of both begin with the reduction",
+}
