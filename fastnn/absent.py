@@ -122,8 +122,8 @@ ABSENT: dict[str, dict[str, str]] = {
     },
     "fastnn.random": {"[A-Za-z]\\w*": "np.random.default_rng(seed) draws; fastnn.random.generator() is the one that set_random_seed seeds"},
     "fastnn.datasets": {
-        "cifar10|cifar100|imdb|reuters": "mnist, fashion_mnist and digits are there; others are arrays that you load by NumPy",
-        "boston_housing|california_housing": "sklearn.datasets.fetch_california_housing(), or fastnn.tables for a CSV file",
+        "cifar10|cifar100|imdb|reuters": "mnist, fashion_mnist, california_housing and digits are there",
+        "boston_housing": "fastnn.datasets.california_housing.load_data()",
     },
     "fastnn.saving": {"KerasFileEditor": "np.load(path) opens a model file"},
     "fastnn.ops": {

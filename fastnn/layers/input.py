@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
 import numpy as np
@@ -20,11 +21,9 @@ class InputLayer(Layer):
     ----------
     shape : tuple of int
         Without the batch axis.
-    batch_shape : tuple, optional
-        The shape with the batch axis first, in place of `shape`.
-    input_shape : tuple of int, optional
-        What older Keras calls `shape`.
     name : str, optional
+    input_shape, batch_shape : tuple, optional
+        In place of `shape`: what older Keras calls it, and the shape with the batch axis first.
 
     Raises
     ------
@@ -32,19 +31,23 @@ class InputLayer(Layer):
         Unless the shape is given once, and is one of positive integers.
     """
 
-    def __init__(self, shape: Any = None, batch_shape: Any = None, input_shape: Any = None, name: str | None = None):
+    more_keywords = ("input_shape", "batch_shape")
+
+    def __init__(self, shape: Any = None, name: str | None = None, *, input_shape: Any = None, batch_shape: Any = None):
         given = [each for each in (shape, input_shape, batch_shape and tuple(batch_shape)[1:]) if each is not None]
         if len(given) != 1:
             raise ValueError("InputLayer needs the shape of one sample, once: InputLayer(shape=(784,))")
         super().__init__(name, given[0])
         self.shape = self.input_shape
 
-    def get_config(self) -> dict[str, Any]:
-        """The shape and the name."""
-        return {"shape": list(self.shape), "name": self.name, "trainable": self.trainable}  # type: ignore[arg-type]
-
     def lower(self, program: Program, x: Tensor) -> Tensor:
         return x
+
+
+def _signature(shape: tuple[int, ...], name: str | None = None) -> None: ...
+
+
+InputLayer.__signature__ = inspect.signature(_signature)  # type: ignore[attr-defined]  # the arguments that are kept
 
 
 def Input(

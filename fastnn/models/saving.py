@@ -80,8 +80,7 @@ def load_model(filepath: Any, custom_objects: Mapping[str, Any] | None = None, c
     path, own_objects = Path(filepath), custom_object_scope(custom_objects)
     if path.suffix == safetensors.SUFFIX and path.is_file():
         raise ValueError(f"can't load a model from {str(path)!r}: such files hold weights alone; build the model and call load_weights")
-    refuse_keras_file(path)
-    members = read_archive(path)
+    members = _read(path)
     try:
         description, arrays = _read_description(members), _arrays(members)
         with own_objects:
@@ -115,11 +114,10 @@ def load_weights(model: Sequential, filepath: Any) -> None:
     """Read parameters from a file of weights or a whole model's; see `Sequential.load_weights`."""
     model._require_built()
     path = Path(filepath)
-    refuse_keras_file(path)
     if path.suffix == safetensors.SUFFIX:
         stored = {f"weights/{name}": value for name, value in safetensors.read(path).items()}
     else:
-        stored = _arrays(read_archive(path))
+        stored = _arrays(_read(path))
     try:
         _restore_weights(model, stored)
     except ValueError as error:
@@ -130,6 +128,17 @@ def _target(filepath: Any, overwrite: bool) -> Path:
     path = target_path(filepath, overwrite)
     warn_of_suffix(path)
     return path
+
+
+def _read(path: Path) -> dict[str, Member]:
+    try:
+        members = read_archive(path)
+    except (ValueError, FileNotFoundError):
+        refuse_keras_file(path)
+        raise
+    if "model" not in members:
+        refuse_keras_file(path)
+    return members
 
 
 def _arrays(members: Mapping[str, Member]) -> dict[str, np.ndarray]:
