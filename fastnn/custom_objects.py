@@ -22,8 +22,8 @@ def registered_name(thing: Any) -> str | None:
 
 
 def custom_function(name: Any) -> Any:
-    """The function among the custom objects that is called `name`, or None."""
-    found = _objects.get(name) if isinstance(name, str) else None
+    """The function among the custom objects that is called `name`, with a package before it or without, or None."""
+    found = _objects.get(name, _objects.get(name.rpartition(">")[2])) if isinstance(name, str) else None
     return found if callable(found) and not isinstance(found, type) else None
 
 

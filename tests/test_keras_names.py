@@ -666,3 +666,29 @@ def test_a_users_metric_passes_keywords_on():
     assert Mine(dtype="float32").name == "mine"
     with pytest.raises(TypeError, match="zebra"):
         Mine(zebra=1)
+
+
+def test_registered_functions_are_saved_with_a_model(own_names, tmp_path):
+    @saving.register_keras_serializable(package="mine")
+    def cubic(t, y):
+        return np.mean(np.abs(t - y) ** 3, axis=-1)
+
+    chosen = [cubic, metrics.mean_squared_error, metrics.MeanAbsoluteError, "mape", metrics.RootMeanSquaredError(name="root")]
+    model = regressor(loss=cubic, metrics=chosen)
+    model.fit(samples(), samples()[:, 0], verbose=0)
+    model.save(tmp_path / "m.fnn")
+    again = fastnn.models.load_model(tmp_path / "m.fnn")
+    assert again.loss.fn is cubic and again.metrics_names == model.metrics_names
+    data = samples(), samples()[:, 0]
+    assert again.evaluate(*data, verbose=0) == model.evaluate(*data, verbose=0)
+    saving.get_custom_objects().clear()
+    with pytest.raises(ValueError, match=r"unknown (loss|metric) 'mine>cubic'.*or pass custom_objects"):
+        fastnn.models.load_model(tmp_path / "m.fnn")
+    assert fastnn.models.load_model(tmp_path / "m.fnn", {"cubic": cubic}).loss.fn is cubic
+
+
+def test_functions_that_are_not_registered_are_left_out(tmp_path):
+    model = regressor(metrics=[lambda t, y: 0.0, "mae"])
+    with pytest.warns(UserWarning, match="metrics that are Python functions aren't saved: decorate"):
+        model.save(tmp_path / "m.fnn")
+    assert fastnn.models.load_model(tmp_path / "m.fnn").metrics_names == ["loss", "mae"]

@@ -10,7 +10,7 @@ import numpy as np
 from fastnn.autodiff import vjp
 from fastnn.autodiff.naming import within
 from fastnn.backend import Op
-from fastnn.custom_objects import custom_function
+from fastnn.custom_objects import custom_function, registered_name
 from fastnn.losses import loss as built_in
 from fastnn.losses.loss import DENSE, SPARSE, Loss, LossFunction, losses
 
@@ -153,6 +153,10 @@ class FunctionLoss(PythonLoss):
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
         return self.fn(y_true, y_pred)
+
+    def serialized(self) -> Any:
+        """The function's name where it was registered by :func:`fastnn.saving.register_keras_serializable`."""
+        return registered_name(self.fn) or super().serialized()
 
     def get_config(self) -> dict[str, Any]:
         raise TypeError(

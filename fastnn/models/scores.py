@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 
 from fastnn import metrics as metrics_
-from fastnn.configurable import Configurable, serialize
+from fastnn.configurable import serialize
+from fastnn.custom_objects import registered_name
 from fastnn.models.data import Data
 from fastnn.program import Program
 
@@ -52,10 +53,14 @@ class Scores:
         return [f"weighted_{n}" if weighted and n in plain else n for n, (_, weighted) in zip(names, self.given, strict=True)]
 
     def get_config(self) -> dict[str, Any]:
-        """The metrics as `compile` takes them; Python functions can't be kept, and are left out with a warning."""
-        kept = [(m, weighted) for m, weighted in self.given if isinstance(m, (str, Configurable, dict))]
+        """The metrics as `compile` takes them; Python functions that aren't registered can't be kept, and are left out with a warning."""
+        kept = [(kept, weighted) for m, weighted in self.given if (kept := _kept(m)) is not None]
         if len(kept) < len(self.given):
-            warnings.warn("metrics that are Python functions or classes aren't saved: compile again after loading", stacklevel=2)
+            warnings.warn(
+                "metrics that are Python functions aren't saved: decorate them with @fastnn.saving.register_keras_serializable(), "
+                "or compile again after loading",
+                stacklevel=2,
+            )
         return {key: [serialize(m) for m, w in kept if w == weighted] for key, weighted in (("metrics", False), ("weighted_metrics", True))}
 
     def suit(self, targets: tuple[int, ...], outputs: tuple[int, ...]) -> bool:
@@ -149,6 +154,14 @@ class Scores:
         """``"loss"`` and the metrics by name."""
         values = {name: metric.result() for name, metric in zip(self.names, self._metrics, strict=False)}
         return {"loss": float(self.sums[0] / max(self.sums[1], 1)), **{k: _plain(v) for k, v in values.items()}}
+
+
+def _kept(metric: Any) -> Any:
+    """What stands for a metric in a file: a name, or an object with a configuration; None for a function that isn't registered."""
+    if isinstance(metric, (str, dict)):
+        return metric
+    made = metrics_.get(metric)
+    return registered_name(made.fn) if isinstance(made, metrics_.MeanMetricWrapper) else made
 
 
 def _plain(value: Any) -> Any:
