@@ -13,7 +13,19 @@ from fastnn.backend import Op, op
 from fastnn.configurable import Catalogue, Configurable, deserializer, serialize
 from fastnn.memory import aligned_zeros
 
-__all__ = ["L1", "L1L2", "L2", "BatchL2", "OrthogonalRegularizer", "Regularizer", "deserialize", "get", "l1_l2", "regularizers", "serialize"]
+__all__ = [
+    "L1",
+    "L1L2",
+    "L2",
+    "BatchL2",
+    "OrthogonalRegularizer",
+    "Regularizer",
+    "deserialize",
+    "get",
+    "l1_l2",
+    "regularizers",
+    "serialize",
+]
 
 Bound = tuple[Op, tuple[Any, ...]]
 """An op and its arguments."""

@@ -6,7 +6,7 @@ import inspect
 import itertools
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -69,7 +69,7 @@ class Layer(Configurable):
         ``"dense/kernel"``.
     """
 
-    more_keywords = MORE
+    more_keywords: ClassVar[tuple[str, ...]] = MORE
 
     def __init__(self, name: str | None = None, input_shape: tuple[int, ...] | None = None, trainable: bool = True, **keras: Any):
         input_shape = sample_shape(type(self).__name__, input_shape, keras)
