@@ -26,11 +26,14 @@ def keras(monkeypatch):
     monkeypatch.setitem(os.environ, "KERAS_BACKEND", os.environ.get("KERAS_BACKEND", "torch"))
     pytest.importorskip("torch")
     keras = pytest.importorskip("keras", reason="the other library isn't installed")
-    for library in keras, fastnn:  # both compute in float64, so that losses differ by what is computed alone
-        library.config.set_floatx("float64")
+    policy = keras.config.dtype_policy()
+    keras.config.set_floatx("float64")  # both compute in float64, so that losses differ by what is computed alone
+    keras.config.set_dtype_policy("float64")
+    fastnn.config.set_floatx("float64")
     yield keras
-    for library in keras, fastnn:
-        library.config.set_floatx("float32")
+    keras.config.set_floatx("float32")
+    keras.config.set_dtype_policy(policy)
+    fastnn.config.set_floatx("float32")
 
 
 def numbers(values):
