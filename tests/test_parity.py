@@ -155,6 +155,7 @@ def trainings(draw, searches=True):
     smoothing = {"label_smoothing": 0.1} if "label_smoothing" in function.parameters and draw(st.booleans()) else {}
     reduction = draw(st.sampled_from(["sum_over_batch_size", "mean_with_sample_weight", "sum"]))
     known = METRICS.get(kinds(loss)[1], REGRESSION) if function.outputs_per_target == 1 else []
+    known = [each for each in known if each != "auc" or making(loss)]  # which wants probabilities
     chosen = {
         key: draw(st.lists(st.sampled_from(known), max_size=2, unique=True)) if known else [] for key in ("metrics", "weighted_metrics")
     }
