@@ -53,7 +53,7 @@ ABSENT: dict[str, dict[str, str]] = {
         r"(Separable|Depthwise)?Conv(olution)?\w*|\w*Pool(ing)?\dD|(Cropping|UpSampling|ZeroPadding)\dD|LocallyConnected\dD": _FLATTEN,
         r"SpatialDropout\dD": "Dropout drops units, AlphaDropout keeps mean and variance",
         r"\w*(LSTM|GRU|RNN)\w*|Bidirectional|TimeDistributed|Masking|RepeatVector|\w*Attention": _FRAMES,
-        r"Random\w+|Resizing|CenterCrop|Rescaling|AugMix|CutMix|MixUp|AutoContrast|Solarization|\w*Equalization": _AUGMENT,
+        r"Random\w+|Resizing|CenterCrop|AugMix|CutMix|MixUp|AutoContrast|Solarization|\w*Equalization": _AUGMENT,
         "RandAugment|Pipeline|MaxNumBoundingBoxes": _AUGMENT,
         "MelSpectrogram|STFTSpectrogram": "compute spectra before, by np.fft.rfft",
         "TextVectorization|StringLookup|IntegerLookup|Hashing|HashedCrossing|Discretization": _TEXT + "; fastnn.tables encodes columns",

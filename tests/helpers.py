@@ -70,6 +70,7 @@ LAYER_OPTIONS = {
     "RReLU": {"lower_slope": 0.1, "upper_slope": 0.4, "seed": 4},
     "ReLU": {"max_value": 2.0, "negative_slope": 0.1, "threshold": 0.5},
     "RBF": {"units": 5},
+    "Rescaling": {"scale": 0.25, "offset": -1.0},
     "Reshape": {"target_shape": (2, -1)},
     "Residual": lambda: {"layers": [layers.Dense(4, activation="tanh", name="inner")]},
 }

@@ -94,6 +94,7 @@ OPTIONS = {
         "threshold": draw(st.sampled_from([0.0, 0.5])),
     },
     "Reshape": lambda draw, shape, known: {"target_shape": (-1, draw(_divisors(int(np.prod(shape)))))},
+    "Rescaling": lambda draw, shape, known: {"scale": 0.5, "offset": draw(st.sampled_from([0.0, [0.25] * shape[-1]]))},
     "Residual": lambda draw, shape, known: {"layers": [*_branch(draw, shape, known), layers.Dense(shape[-1])]},
     "RobustScaling": lambda draw, shape, known: {"invert": draw(booleans)},
 }

@@ -5,7 +5,7 @@ from unittest import mock
 
 import numpy as np
 import pytest
-from helpers import BACKENDS, assert_same_weights, compiled_only, model_of, samples
+from helpers import BACKENDS, assert_same_weights, compiled_only, diverging, model_of, samples
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
@@ -275,6 +275,7 @@ def state(model):
 
 
 @compiled_only
+@diverging
 @settings(max_examples=15, deadline=None)
 @given(training=trainings(), dtype=st.sampled_from(["float32", "float64"]))
 def test_any_number_of_threads_gives_the_same_bits(training, dtype):

@@ -20,18 +20,20 @@ from fastnn.layers.layer import layers as layer_catalogue
 from fastnn.layers.merging import merges
 from fastnn.layers.nested import every_layer
 
+LAYERS = sorted(layer_catalogue.members.keys() - {"Lambda", "InputLayer"})
+ACTIVATIONS, MERGES = sorted(activations.members), sorted(merges.members)  # now, as other tests register their own
 gelu_by_tanh = activations.find("gelu").bind(approximate=True)
 
 
 def every_stack():
     """A name, layers and features for each layer, activation and merge of the catalogues."""
-    for name in sorted(layer_catalogue.members.keys() - {"Lambda", "InputLayer"}):
+    for name in LAYERS:
         for features in (4,), (3, 4):
             if not (name == "GroupNormalization" and len(features) > 1):
                 yield f"{name} {features}", [lambda name=name: any_layer(name)], features
-    for name in sorted(activations.members):
+    for name in ACTIVATIONS:
         yield name, [lambda name=name: Activation(name)], (2, 6)
-    for name in sorted(merges.members):
+    for name in MERGES:
         parts = [[], [Dense(4, "tanh"), Dense(4)], [Activation("tanh")], [Activation("sigmoid"), Activation("elu")]]
         yield f"{name} of branches", [lambda parts=parts, name=name: Parallel(parts, name)], (3, 4)
 
@@ -173,8 +175,8 @@ def test_random_models(tmp_path):
 
 def zoo(dtype="float32"):
     """A model whose branches are all activations and layers that take samples of 4 features."""
-    kinds = [name for name in sorted(layer_catalogue.members) if not issubclass(layer_catalogue.members[name], CodeLayer)]
-    stack = [any_layer(name) for name in kinds if name not in ("Lambda", "InputLayer")] + [Activation(name) for name in activations.members]
+    kinds = [name for name in LAYERS if not issubclass(layer_catalogue.members[name], CodeLayer)]
+    stack = [any_layer(name) for name in kinds] + [Activation(name) for name in ACTIVATIONS]
     for number, layer in enumerate(stack):
         layer.name = f"part_{number}"
     return model_with(

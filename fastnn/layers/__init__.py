@@ -23,6 +23,7 @@ from fastnn.layers.parallel import *
 from fastnn.layers.prelu import *
 from fastnn.layers.radial import *
 from fastnn.layers.relu import *
+from fastnn.layers.rescaling import *
 from fastnn.layers.reshaping import *
 from fastnn.layers.row_normalization import *
 from fastnn.layers.rrelu import *

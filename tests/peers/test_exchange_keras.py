@@ -253,7 +253,6 @@ REFUSED = {
         theirs.Reshape((2, 2)),
         theirs.LayerNormalization(axis=[1, 2], name="x"),
     ],
-    "layer 'x' (Rescaling): fastnn scales by positive numbers": lambda: [theirs.Rescaling(-1.0, name="x")],
     "layer 'x' (Dropout): layer 'x': noise_shape must be None": lambda: [theirs.Dropout(0.1, noise_shape=(1, 4), name="x")],
     "layer 'x' (CategoryEncoding): of batches": lambda: [theirs.Reshape((2, 2)), theirs.CategoryEncoding(5, name="x")],
     "layer 'x' (Dense) bfloat16": lambda: [theirs.Dense(2, dtype="mixed_bfloat16", name="x")],

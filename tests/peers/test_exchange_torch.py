@@ -22,7 +22,7 @@ NO_MODULE = {"step", "squareplus", "sparse_plus", "sparse_sigmoid", "exponential
 """The activations that torch has no module for."""
 NO_LAYER = {
     *("ActivationMix", "CategoryEncoding", "Columns", "GaussianDropout", "GaussianNoise", "Lambda", "MinMaxScaling", "Normalization"),
-    *("PCAWhitening", "Parallel", "RBF", "Residual", "RobustScaling", "UnitNormalization"),
+    *("PCAWhitening", "Parallel", "RBF", "Rescaling", "Residual", "RobustScaling", "UnitNormalization"),
 }
 """The layers that torch has no module for."""
 

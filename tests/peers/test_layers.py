@@ -28,6 +28,7 @@ CASES = {
     "RMSNormalization": [{}, {"epsilon": 1e-2}],
     "UnitNormalization": [{}],
     "Normalization": [STATISTICS, {**STATISTICS, "invert": True}],
+    "Rescaling": [{"scale": 0.5}, {"scale": 2.0, "offset": -1.0}, {"scale": [0.5] * 6, "offset": [1.0] * 6}],
     "Flatten": [{}],
     "Reshape": [{"target_shape": (2, 3)}, {"target_shape": (-1, 2)}],
     "ActivityRegularization": [{"l1": 0.1, "l2": 0.2}],

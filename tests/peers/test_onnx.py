@@ -123,6 +123,7 @@ OPTIONS = [
     ("PReLU", {}),
     ("Reshape", {"target_shape": (2, 1, 2)}),
     ("Normalization", {"invert": True}),
+    ("Rescaling", {"scale": [0.5, -1.0, 2.0, 1.0], "offset": [0.0, 1.0, 2.0, 3.0]}),
     ("ActivationMix", {"activation": "linear"}),
     ("PCAWhitening", {"n_components": 2}),
     ("Residual", {"layers": [], "shortcut": []}),

@@ -118,20 +118,8 @@ def _(layer: Any, shape: Shape) -> Part:
     if layer.axis:
         _last(layer.axis, shape)
     mean, variance = (array(each).astype(np.float64).reshape(-1) for each in (layer.mean, layer.variance))
-    return _scaled(mean, np.maximum(np.sqrt(variance), 1e-7), shape, layer.invert)
-
-
-@_reads("Rescaling")
-def _(layer: Any, shape: Shape) -> Part:
-    scale, offset = (np.asarray(each, np.float64) for each in (layer.scale, layer.offset))
-    if not (scale > 0).all():
-        raise ValueError(f"fastnn scales by positive numbers only, got {layer.scale!r}")
-    return _scaled(-offset / scale, 1 / scale, shape, False)
-
-
-def _scaled(center: np.ndarray, scale: np.ndarray, shape: Shape, invert: bool) -> Part:
-    numbers = {"center": center, "scale": scale}
-    return Part("Normalization", {"invert": invert}, {key: np.broadcast_to(value, shape[-1:]) for key, value in numbers.items()})  # type: ignore[arg-type]
+    numbers = {"center": mean, "scale": np.maximum(np.sqrt(variance), 1e-7)}
+    return Part("Normalization", {"invert": layer.invert}, {key: np.broadcast_to(value, shape[-1:]) for key, value in numbers.items()})  # type: ignore[arg-type]
 
 
 # --------------------------------------------------------------------------------------------------- writing

@@ -196,6 +196,11 @@ def scaling(g: Graph, layer: Any, x: str) -> str:
     return g.Div(g.Sub(x, layer.center), layer.scale)
 
 
+@form(kinds.Rescaling)
+def rescaling(g: Graph, layer: kinds.Rescaling, x: str) -> str:
+    return g.Add(g.Mul(x, np.array(layer.scale)), np.array(layer.offset))
+
+
 # ------------------------------------------------------------------------------------------------ branches
 
 
