@@ -278,3 +278,20 @@ def test_a_layer_stands_in_one_place():
     shared = Dense(4)
     with pytest.raises(ValueError, match="can stand in one place only"):
         fastnn.Sequential([fastnn.Input((4,)), shared, Residual(shared)])
+
+
+def test_a_model_in_a_model_shares_its_layers(tmp_path):
+    inner = fastnn.Sequential([fastnn.Input((4,)), layers.Dense(3, "relu"), layers.Dense(2)], name="inner")
+    outer = fastnn.Sequential([inner, layers.Dense(1)], name="outer")
+    assert [layer.name for layer in outer.layers[0].layers] == [layer.name for layer in inner.layers]
+    x = np.random.default_rng(0).normal(size=(8, 4))
+    np.testing.assert_array_equal(outer.layers[1](inner.predict(x)), outer.predict(x))
+    outer.compile("sgd", "mse")
+    outer.fit(x, x[:, :1], epochs=1, verbose=0)
+    np.testing.assert_array_equal(outer.layers[1](inner.predict(x)), outer.predict(x))
+    outer.save(tmp_path / "outer.fnn")
+    np.testing.assert_array_equal(fastnn.load_model(tmp_path / "outer.fnn").predict(x), outer.predict(x))
+    with pytest.raises(ValueError, match="names must differ"):
+        outer.add(inner)
+    with pytest.raises(ValueError, match="one place only"):
+        fastnn.Sequential([*inner.layers, inner])

@@ -69,6 +69,8 @@ class Parallel(Layer):
             way_out = "; of a model pass its layers" if hasattr(branch, "layers") else ""
             raise TypeError(f"layer {self.name!r}: a branch must be a layer or a list of layers, got {branch!r}{way_out}") from None
 
+    layers = property(lambda self: self.branches[0], doc="The layers of the first branch, which is the only one of a model within a model.")
+
     @property
     def _way_out(self) -> str:
         """What to do where outputs don't go together."""
@@ -139,5 +141,4 @@ class Residual(Parallel):
     def _way_out(self) -> str:
         return "give it a shortcut that changes the shape too, such as Dense(units, use_bias=False)"
 
-    layers = property(lambda self: self.branches[0])
     shortcut = property(lambda self: self.branches[1])

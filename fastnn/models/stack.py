@@ -11,6 +11,7 @@ from fastnn.config import standardize_dtype
 from fastnn.layers.input import InputLayer
 from fastnn.layers.layer import Layer, Shape, automatic_name, check_shape
 from fastnn.layers.nested import every_layer
+from fastnn.layers.parallel import Parallel
 from fastnn.models.summary import summary_text
 from fastnn.parameters import Parameter, assign_all
 
@@ -21,6 +22,7 @@ class Stack:
     Parameters
     ----------
     layers : list of Layer, optional
+        A model among them becomes a layer, see `add`.
     name : str, optional
     dtype : {"float32", "float64"}, optional
     """
@@ -44,7 +46,7 @@ class Stack:
         return [layer for layer in self._layers if not isinstance(layer, InputLayer)]
 
     def add(self, layer: Layer) -> None:
-        """Append a layer.
+        """Append a layer; or a model, whose layers then stand in both models, as a layer of its name.
 
         Raises
         ------
@@ -62,16 +64,19 @@ class Stack:
 
     def _append(self, *layers: Layer) -> None:
         names, known = {layer.name for layer in self._layers}, {id(inner) for inner in every_layer(self._layers)}
-        for layer in layers:
+        for given in layers:
+            layer = given._as_layer() if isinstance(given, Stack) else given
             self._check_new(layer, names, known)
             names.add(layer.name)
             known.update(id(inner) for inner in every_layer([layer]))
             self._layers.append(layer)
         self._changed()
 
+    def _as_layer(self) -> Layer:
+        """The model as a layer of another one: its layers, not copies of them."""
+        return Parallel([self.layers], name=self.name, input_shape=self._declared_features())
+
     def _check_new(self, layer: Layer, names: set[str], known: set[int]) -> None:
-        if isinstance(layer, Stack):
-            raise TypeError(f"model {self.name!r}: a model can't be a layer; add its layers: Sequential([*model.layers, ...])")
         if not isinstance(layer, Layer):
             call = f"; write {layer.__name__}(...)" if isinstance(layer, type) else ""
             raise TypeError(f"model {self.name!r}: expected a layer such as Dense(10), got {layer!r}{call}")

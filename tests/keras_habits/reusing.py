@@ -88,6 +88,30 @@ def fine_tuning(keras):
     return {"history": {**frozen, **{f"tuned {k}": v for k, v in tuned.items()}}, "counts": counts, "all": len(model.trainable_weights)}
 
 
+def models_in_models(keras):
+    """An autoencoder of two models; then its encoder, frozen, below a new layer."""
+    x, y = data.digits()
+    x = x.reshape(-1, 64)
+    encoder = keras.Sequential([keras.Input((64,)), keras.layers.Dense(16, "relu"), keras.layers.Dense(4, "relu")], name="encoder")
+    decoder = keras.Sequential([keras.Input((4,)), keras.layers.Dense(16, "relu"), keras.layers.Dense(64, "sigmoid")], name="decoder")
+    autoencoder = keras.Sequential([encoder, decoder])
+    begin(autoencoder)
+    autoencoder.compile("adam", "mse")
+    first = autoencoder.fit(x, x, epochs=2, verbose=0, shuffle=False).history
+    np.testing.assert_allclose(autoencoder.predict(x, verbose=0), decoder.predict(encoder.predict(x, verbose=0), verbose=0), atol=1e-6)
+    encoder.trainable = False
+    before = encoder.get_weights()
+    model = keras.Sequential([encoder, keras.layers.Dense(10, "softmax")])
+    model.build((None, 64))
+    model.layers[-1].set_weights([np.random.default_rng(5).normal(size=(4, 10)), np.zeros(10)])
+    model.compile("adam", "sparse_categorical_crossentropy")
+    second = model.fit(x, y, epochs=2, verbose=0, shuffle=False).history
+    for old, new in zip(before, encoder.get_weights(), strict=True):
+        np.testing.assert_array_equal(old, new)
+    names = [layer.name for layer in autoencoder.layers]
+    return {"history": {**first, **{f"second {k}": v for k, v in second.items()}}, "names": names, "inside": len(autoencoder.layers[0].layers), "trained": len(model.trainable_weights)}
+
+
 def search(keras):
     """A grid of settings, each tried from nothing."""
     x, y = data.iris()
