@@ -108,8 +108,9 @@ def models_in_models(keras):
     second = model.fit(x, y, epochs=2, verbose=0, shuffle=False).history
     for old, new in zip(before, encoder.get_weights(), strict=True):
         np.testing.assert_array_equal(old, new)
+    history = {**first, **{f"second {k}": v for k, v in second.items()}}
     names = [layer.name for layer in autoencoder.layers]
-    return {"history": {**first, **{f"second {k}": v for k, v in second.items()}}, "names": names, "inside": len(autoencoder.layers[0].layers), "trained": len(model.trainable_weights)}
+    return {"history": history, "names": names, "inside": len(autoencoder.layers[0].layers), "trained": len(model.trainable_weights)}
 
 
 def search(keras):
