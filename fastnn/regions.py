@@ -16,11 +16,11 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
-from fastnn.memory import span
+from fastnn.occupied import Memory, Occupied, memory_of
 from fastnn.program import Call, Program
 
 SHARED_WORK = 1 << 20
@@ -30,45 +30,6 @@ LONGEST_PART = 1 << 31
 """Multiply-adds a part: some 20 ms. Between parts Ctrl-C is noticed."""
 GRAIN = 64
 """Vectors are cut at multiples of so many entries: full cache lines of either dtype, so each entry meets the same instructions."""
-
-
-class Memory(NamedTuple):
-    """Where an array lies: the addresses it begins and ends at, and those of its samples.
-
-    Attributes
-    ----------
-    start, end : int
-    step : int
-        Bytes from one sample to the next; 0 where the array isn't one that counts samples.
-    extent : int
-        Bytes from a sample's first entry to the end of its last.
-    """
-
-    start: int
-    end: int
-    step: int = 0
-    extent: int = 0
-
-    def overlaps(self, other: Memory) -> bool:
-        return self.start < other.end and other.start < self.end
-
-    def keeps_to_samples(self, other: Memory) -> bool:
-        """Whether no sample of one shares memory with another sample of the other: both lie in the same windows of one sample each."""
-        first, last = min(self.start, other.start), max(self.start + self.extent, other.start + other.extent)
-        return 0 < self.step == other.step and last - first <= self.step
-
-
-def _memory(array: np.ndarray, samples: int) -> Memory:
-    """Where an array lies whose first axis counts `samples`, several entries each, or doesn't where that is 0."""
-    start, end = span(array)
-    if samples == 0 or array.size == 0 or min(array.strides) < 0 or len(array) % samples:
-        return Memory(start, end)
-    if samples == 1:  # nothing is cut
-        return Memory(start, end, 1 << 62, end - start)
-    if array.flags.c_contiguous:
-        return Memory(start, end, array.nbytes // samples, array.nbytes // samples)
-    each = len(array) // samples
-    return Memory(start, end, array.strides[0] * each, span(array[:each])[1] - start)
 
 
 @dataclass(eq=False)
@@ -82,7 +43,7 @@ class Node:
 
     def __post_init__(self) -> None:
         for argument, array in self.call.arrays:
-            memory = _memory(array, self.batch_size if argument.shape[0] == "n" else 0)
+            memory = memory_of(array, self.batch_size if argument.shape[0] == "n" else 0)
             if argument.read:
                 self.reads.append(memory)
             if argument.written:
@@ -99,15 +60,6 @@ class Node:
         for argument, array in self.call.arrays:
             sizes.update(zip(argument.shape, array.shape, strict=True))
         return math.prod(sizes.values()) * (1 if len(sizes) > 2 else 16)
-
-    def clashes(self, other: Node, by_rows: bool = False) -> bool:
-        """Whether the two must keep their order; `by_rows`: not where they share memory that both are cut along, sample by sample."""
-        return any(
-            a.overlaps(b) and not (by_rows and a.keeps_to_samples(b))
-            for mine, theirs in ((self.writes, other.reads + other.writes), (self.reads, other.writes))
-            for a in mine
-            for b in theirs
-        )
 
 
 @dataclass(eq=False)
@@ -165,12 +117,15 @@ def _by_rows(nodes: list[Node]) -> tuple[list[Node], list[Node]]:
     """The calls that can run sample by sample before all others, and the others."""
     ready: list[Node] = []
     later: list[Node] = []
+    taken, waiting = Occupied(), Occupied()
     for node in nodes:
-        free = node.split == "n" and not any(node.clashes(each) for each in later)
-        if free and not any(node.clashes(each, by_rows=True) for each in ready):
+        free = node.split == "n" and not waiting.clashes(node.reads, node.writes)
+        if free and not taken.clashes(node.reads, node.writes, by_rows=True):
             ready.append(node)
+            taken.add(node.reads, node.writes)
         else:
             later.append(node)
+            waiting.add(node.reads, node.writes)
     return ready, later
 
 
@@ -180,12 +135,13 @@ def _independent(nodes: list[Node]) -> tuple[list[Group], list[Node]]:
         return [Group(nodes[:1])], nodes[1:]
     groups: list[Group] = []
     later: list[Node] = []
+    before = Occupied()
     for node in nodes:
-        waits = node.call.op.compiled is None or any(node.clashes(each) for each in later)
-        if waits or any(node.clashes(group.nodes[0]) for group in groups):
+        if node.call.op.compiled is None or before.clashes(node.reads, node.writes):
             later.append(node)
         else:
             groups.append(Group([node], _length(node)))
+        before.add(node.reads, node.writes)
     return sorted(groups, key=lambda group: -group.work), later
 
 

@@ -19,6 +19,7 @@ import fastnn
 from fastnn import backend, layers, regions
 from fastnn.backend import Op, registry
 from fastnn.executors import CompiledExecutor, NumpyExecutor
+from fastnn.occupied import memory_of
 from fastnn.parameters import FlatVector
 from fastnn.program import Program
 
@@ -451,14 +452,14 @@ def test_the_halves_of_a_gate_are_sample_by_sample_work():
 
 def test_windows_of_samples_keep_to_them_unless_they_cross():
     z = np.zeros((6, 10))
-    here = regions._memory(z, 6)
+    here = memory_of(z, 6)
     for view in (z[:, :5], z[:, 5:], z[:, 3:9:2]):
-        assert here.overlaps(regions._memory(view, 6)) and here.keeps_to_samples(regions._memory(view, 6))
+        assert here.overlaps(memory_of(view, 6)) and here.keeps_to_samples(memory_of(view, 6))
     for view in (z.reshape(-1)[3:-7].reshape(5, 10), z[1:], z[:, ::-1], z[::2], z.reshape(12, 5)[:6]):
-        assert not here.keeps_to_samples(regions._memory(view, len(view)))
-    assert regions._memory(z[:, 5:], 6).keeps_to_samples(regions._memory(z[:, :5], 6))
-    assert not regions._memory(z.reshape(-1)[5:-5].reshape(5, 10)[:, :8], 5).keeps_to_samples(regions._memory(z[:5, :3], 5))
-    assert regions._memory(z.reshape(12, 5)[:, :3], 6).keeps_to_samples(here), "two rows a sample"
+        assert not here.keeps_to_samples(memory_of(view, len(view)))
+    assert memory_of(z[:, 5:], 6).keeps_to_samples(memory_of(z[:, :5], 6))
+    assert not memory_of(z.reshape(-1)[5:-5].reshape(5, 10)[:, :8], 5).keeps_to_samples(memory_of(z[:5, :3], 5))
+    assert memory_of(z.reshape(12, 5)[:, :3], 6).keeps_to_samples(here), "two rows a sample"
 
 
 def test_every_call_is_in_one_region():

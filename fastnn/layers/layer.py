@@ -146,8 +146,7 @@ class Layer(Configurable):
             raise ValueError(f"layer {self.name!r} was built in {self.dtype}, the model is {dtype}")
         if not self.built:
             self.dtype = standardize_dtype(dtype)
-            for child in self.children:
-                child.load(self.loaded, self._complete)
+            load_each(self.children, self.loaded, self._complete)
             self._building = True
             try:
                 self.make_parameters(features)
@@ -360,3 +359,12 @@ def check_samples(layers: Iterable[Layer], x: np.ndarray) -> None:
     for layer in layers:
         if given is not None:
             given = layer.check_samples(given)
+
+
+def load_each(layers: Iterable[Layer], weights: Mapping[str, np.ndarray], complete: bool = False) -> None:
+    """:meth:`Layer.load` of several layers: `weights` are gone through once, however many layers there are."""
+    own: dict[str, dict[str, np.ndarray]] = {}
+    for name, value in weights.items():
+        own.setdefault(name.partition("/")[0], {})[name] = value
+    for layer in layers:
+        layer.load(own.get(layer.name, {}), complete)

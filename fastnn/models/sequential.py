@@ -12,7 +12,7 @@ from fastnn.absent import explanation
 from fastnn.configurable import serialize
 from fastnn.custom_objects import custom_object_scope
 from fastnn.keywords import explained
-from fastnn.layers.layer import Layer, layers
+from fastnn.layers.layer import Layer, layers, load_each
 from fastnn.models import saving
 from fastnn.models.exporter import Exporter
 
@@ -122,8 +122,7 @@ class Sequential(Exporter):
         """
         with custom_object_scope(custom_objects):
             made = [layers.get(layer) for layer in config["layers"]]
-        for layer in made:
-            layer.load(weights or {}, complete=weights is not None)
+        load_each(made, weights or {}, complete=weights is not None)
         model = cls(made, name=config.get("name"), dtype=config.get("dtype"))
         if config.get("build_input_shape") and not model.built:
             model.build(tuple(config["build_input_shape"]))

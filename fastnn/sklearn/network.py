@@ -10,6 +10,7 @@ import numpy as np
 
 from fastnn import activations
 from fastnn.layers import Activation, BatchNormalization, Dense, Dropout, Input, Layer, LayerNormalization
+from fastnn.layers.layer import load_each
 from fastnn.models import Sequential
 from fastnn.parameters import Parameter
 from fastnn.regularizers import BatchL2
@@ -107,8 +108,7 @@ class Design:
         made.append(self._dense("output", self.units[-1]))
         if self.out_activation != "identity":
             made.append(Activation(resolved(self.out_activation), name="probabilities"))
-        for layer in made:
-            layer.load(weights)
+        load_each(made, weights)
         return Sequential([Input((self.inputs,)), *made], name="mlp", dtype=self.dtype)
 
     def _dense(self, name: str, units: int, activation: Any = None) -> Dense:
