@@ -6,6 +6,7 @@ import io
 import os
 import struct
 import threading
+import tracemalloc
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -112,6 +113,21 @@ def test_files_of_keras(small, elsewhere):
         (folder / "own.npz").write_bytes(wrong)
         with pytest.raises(ValueError, match=r"own\.npz"):
             idx.load(dataset, folder / "own.npz")
+
+
+def test_small_files_that_unzip_to_much_take_no_memory(small):
+    folder, dataset, arrays = small
+    much = np.zeros((2**26,), np.uint8)
+    with open(folder / "own.npz", "wb") as file:
+        np.savez_compressed(file, **dict(zip(("x_train", "y_train", "x_test", "y_test"), [much, *arrays[1:]], strict=True)))
+    (folder / f"{dataset.files[0].name}.gz").write_bytes(gzip.compress(idx_bytes(arrays[0]) + much.tobytes()))
+    del much
+    tracemalloc.start()
+    for path, message in ((folder / "own.npz", "own.npz.*an array of more than"), (folder, "damaged")):
+        with pytest.raises(ValueError, match=message):
+            idx.load(dataset, path)
+    assert tracemalloc.get_traced_memory()[1] < 2**23
+    tracemalloc.stop()
 
 
 @pytest.mark.parametrize("reader", [mnist, fashion_mnist])

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import io
 import math
 import os
 import struct
 import zlib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from fastnn.datasets.storage import cache_folder, download, folders, given_folder, keras_file
+
+if TYPE_CHECKING:
+    from zipfile import ZipInfo
 
 __all__ = ["Dataset", "File", "Parts", "decode", "load"]
 
@@ -119,7 +123,7 @@ def _read(dataset: Dataset, file: File, folder: Path | None, may_download: bool)
 
 def _checked(contents: bytes, file: File, source: str) -> np.ndarray:
     """The array of a file, zipped or not."""
-    raw = _unzip(contents, source)
+    raw = _unzip(contents, source, 4 + 4 * len(file.shape) + math.prod(file.shape))
     array = decode(raw, source)
     _check(array.shape, raw, file, source)
     return array
@@ -132,17 +136,26 @@ def _check(shape: tuple[int, ...], raw: bytes, file: File, source: str) -> None:
         raise ValueError(f"{source}: its content isn't the original one (MD5 {file.md5} when unzipped): get the file again")
 
 
-def _unzip(raw: bytes, source: str) -> bytes:
+def _unzip(raw: bytes, source: str, size: int) -> bytes:
+    """What was zipped, if it was: no more of it than shows that it isn't of the `size` expected, as a small file may unzip to any."""
     try:
-        return gzip.decompress(raw) if raw.startswith(_GZIP) else raw
+        return gzip.GzipFile(fileobj=io.BytesIO(raw)).read(size + 1) if raw.startswith(_GZIP) else raw
     except (OSError, EOFError, zlib.error) as error:
         raise ValueError(f"{source}: damaged gzip file ({error}): get the file again") from error
+
+
+def _check_sizes(dataset: Dataset, infos: Sequence[ZipInfo]) -> None:
+    """A small file may unzip to any size, and its arrays' headers may say any: refuse it before."""
+    largest = 8 * max(math.prod(file.shape) for file in dataset.files) + 2**16  # of 64 bits, after a header
+    if any(info.file_size > largest for info in infos):
+        raise ValueError(f"it holds an array of more than {largest} bytes")
 
 
 def _from_npz(dataset: Dataset, path: Path) -> Parts:
     """All of a data set from one file, as Keras has it; the checksums are those of the IDX files with the same arrays."""
     try:
         with open(path, "rb") as file, np.load(file, allow_pickle=False) as archive:
+            _check_sizes(dataset, archive.zip.infolist())
             x_train, y_train, x_test, y_test = arrays = [np.ascontiguousarray(archive[name], np.uint8) for name in _NPZ_NAMES]
     except Exception as error:  # whatever a damaged zip or array makes NumPy raise
         raise ValueError(f"{path}: no .npz file with {', '.join(_NPZ_NAMES)} ({error})") from error
