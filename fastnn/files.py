@@ -9,6 +9,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
+_KEPT = 40
+"""So much of a file's name its temporary one has: with more, long names that the system takes wouldn't leave room for the rest."""
+
 
 @contextmanager
 def replacing(path: Path, mode: str, **options: Any) -> Iterator[IO[Any]]:
@@ -25,10 +28,13 @@ def replacing(path: Path, mode: str, **options: Any) -> Iterator[IO[Any]]:
     Raises
     ------
     OSError
-        When the folder is missing, full, or not writable.
+        When the folder is missing, full, or not writable; a FileExistsError when `path` is there and no ordinary file, a device for
+        instance, which a file would take the place of.
     """
     path = path.resolve()
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    if path.exists() and not path.is_file():
+        raise FileExistsError(f"can't write to {str(path)!r}: it is no ordinary file")
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:_KEPT]}.")
     try:
         with open(handle, mode, **options) as file:
             yield file

@@ -321,3 +321,21 @@ def test_a_number_as_parameter_comes_back(path, monkeypatch):
     model = model_of(Shift, optimizer="adam", loss="mse")
     model.fit(X, X, verbose=0)
     assert_equal_models(model, saved(model, path))
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="pipes are folders' entries on Unix alone")
+def test_what_is_no_ordinary_file_stays(tmp_path):
+    """Root would otherwise replace a device, /dev/null for instance, by the file."""
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "link").symlink_to("pipe")
+    for name in ("pipe", "link"):
+        with pytest.raises(FileExistsError, match="pipe': it is no ordinary file"):
+            regressor().save(tmp_path / name)
+    assert (tmp_path / "pipe").is_fifo() and (tmp_path / "link").is_symlink()
+
+
+def test_names_may_be_as_long_as_the_system_takes(tmp_path):
+    for name in ("x" * 251 + ".fnn", "é" * 125 + ".fnn"):
+        regressor().save(tmp_path / name)
+        assert [path.name for path in tmp_path.iterdir()] == [name]
+        (tmp_path / name).unlink()
