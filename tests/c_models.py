@@ -11,7 +11,7 @@ from helpers import model_of
 
 from fastnn.exchange.c.writing import source
 
-STRICT = ["-std=c99", "-pedantic", "-Wall", "-Wextra", "-Wconversion", "-Wshadow", "-Werror"]
+STRICT = ["-std=c99", "-pedantic", "-Wall", "-Wextra", "-Wconversion", "-Wshadow", "-Wdouble-promotion", "-Werror"]
 PRECISIONS = {"float": np.dtype("float32"), "double": np.dtype("float64")}
 DTYPES = ["float32", "float64"]
 UNDEFINED = ["-fsanitize=undefined", "-fsanitize-undefined-trap-on-error"]

@@ -73,6 +73,13 @@ def test_simple_networks_are_freestanding_and_need_no_libm(activation, tmp_path)
         assert undefined <= {"memset", "memcpy", "memmove", "__stack_chk_fail", "_GLOBAL_OFFSET_TABLE_"}
 
 
+@pytest.mark.parametrize("name", ["gcc", "clang"])
+def test_double_weights_are_stored_as_float_without_a_warning(tmp_path, name):
+    model_with([lambda: Dense(3, "tanh")], (5,), "float64").to_c(tmp_path / "model.c")
+    run(compiler(name), *STRICT, "-DMODEL_FLOAT_ONLY", "-DMODEL_MAIN", tmp_path / "model.c", "-lm", "-o", tmp_path / "model")
+    assert "passed" in run(tmp_path / "model")
+
+
 def test_functions_that_would_take_too_much_stack_are_not_there(tmp_path):
     model_with([lambda: Dense(64, "relu"), lambda: Dense(64), lambda: Dense(1)], (10,), "float32").to_c(tmp_path / "model.c")
     head = (tmp_path / "model.c").read_text()

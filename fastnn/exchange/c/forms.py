@@ -247,7 +247,7 @@ rowwise(
     """
 const size_t code = x[0] >= 0 && x[0] < (real)m ? (size_t)x[0] : m;
 const int known = code < m && (real)code >= x[0];
-for (size_t j = 0; j < k; j++) y[j] = known ? (real)w[code * k + j] : @NAN;
+for (size_t j = 0; j < k; j++) y[j] = known ? (real)w[code * k + j] : (real)NAN;
 """,
 )
 _COUNT = """
@@ -255,7 +255,7 @@ for (size_t j = 0; j < m; j++) y[j] = 0;
 for (size_t i = 0; i < k; i++) {
     const size_t code = x[i] >= 0 && x[i] < (real)m ? (size_t)x[i] : m;
     if (code == m || (real)code < x[i]) { /* no code: NaN */
-        for (size_t j = 0; j < m; j++) y[j] = @NAN;
+        for (size_t j = 0; j < m; j++) y[j] = (real)NAN;
         return;
     }
     %s

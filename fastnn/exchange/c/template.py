@@ -137,8 +137,7 @@ MAIN = """\
 #include <stdio.h>
 
 /* samples, and what fastnn made of them */
-{{test_x}}
-{{test_y}}
+{{test_tables}}
 
 {{test_float}}
 {{test_double}}

@@ -48,7 +48,12 @@ def source(model: Sequential, name: str = "model", filename: str = "model.c") ->
     values = _values(model, layout) | {"filename": plain(filename), "includes": _includes(codes), "types": _types(model, layout)}
     values |= _test_case(model)
     values |= {f"test_{code.real}": _in_precision(TEST, code, values) for code in codes}
-    parts = [_filled(HEAD, values), _tables(layout), *(_in_precision(DEFINITION, code, values) for code in codes), _filled(MAIN, values)]
+    parts = [
+        _filled(HEAD, values),
+        _tables(layout, model.dtype),
+        *(_in_precision(DEFINITION, code, values) for code in codes),
+        _filled(MAIN, values),
+    ]
     return _named("\n".join(parts), name)
 
 
@@ -129,8 +134,18 @@ def _types(model: Sequential, layout: Layout) -> str:
     return "\n".join([*lines, *([f"typedef unsigned {'long' if 4 in sizes else 'short'} model_index;"] if sizes else [])])
 
 
-def _tables(layout: Layout) -> str:
-    return "\n".join(f"/* {plain(_owner(layout, table))} */\n{_table(f'model_{i}', table)}" for i, table in enumerate(layout.tables)) + "\n"
+def _tables(layout: Layout, dtype: str) -> str:
+    tables = [f"/* {plain(_owner(layout, table))} */\n{_table(f'model_{i}', table)}" for i, table in enumerate(layout.tables)]
+    return _rounded("\n".join(tables), dtype) + "\n"
+
+
+def _rounded(tables: str, dtype: str) -> str:
+    """Tables without a compiler's warning of the decimals of a float64 model that it is told to store as float."""
+    if dtype == "float32":
+        return tables
+    asked = "#if defined(__GNUC__) && defined(MODEL_FLOAT_ONLY)"
+    ignored = [f'#pragma GCC diagnostic ignored "-W{kind}"' for kind in ("conversion", "float-conversion")]
+    return "\n".join([asked, "#pragma GCC diagnostic push", *ignored, "#endif", tables, asked, "#pragma GCC diagnostic pop", "#endif"])
 
 
 def _owner(layout: Layout, table: np.ndarray) -> str:
@@ -154,4 +169,5 @@ def _test_case(model: Sequential) -> dict[str, Any]:
     x = case_samples(model)[:CASES]
     with np.errstate(all="ignore"):
         y = model.predict(x)
-    return {"cases": len(x), "test_x": _table("model_test_x", x), "test_y": _table("model_test_y", y)}
+    tables = "\n".join([_table("model_test_x", x), _table("model_test_y", y)])
+    return {"cases": len(x), "test_tables": _rounded(tables, model.dtype)}
