@@ -26,6 +26,7 @@ from metric_cases import make as make_metric
 import fastnn
 from fastnn import activations, layers, losses, metrics, optimizers
 from fastnn.layers.adapting import Adapted
+from fastnn.models.archive import read_archive, write_archive
 from fastnn.optimizers.optimizer import optimizers as optimizer_catalogue
 
 X, LABELS = samples(), labels()
@@ -339,3 +340,16 @@ def test_names_may_be_as_long_as_the_system_takes(tmp_path):
         regressor().save(tmp_path / name)
         assert [path.name for path in tmp_path.iterdir()] == [name]
         (tmp_path / name).unlink()
+
+
+def test_a_shape_that_is_not_the_first_layers(tmp_path):
+    """What another reader would go by must be what is computed."""
+    model = regressor()
+    model.save(tmp_path / "model.fnn")
+    members = read_archive(tmp_path / "model.fnn")
+    for shape in ([None, -3], [None, 10**9], [None], "n", [None, *model.input_shape[1:], 1]):
+        description = json.loads(members["model"])
+        description["config"]["build_input_shape"] = shape
+        write_archive(tmp_path / "other.fnn", {**members, "model": json.dumps(description)})
+        with pytest.raises(ValueError, match="other"):
+            fastnn.load_model(tmp_path / "other.fnn")

@@ -210,6 +210,9 @@ def _rebuild(description: dict[str, Any], arrays: dict[str, np.ndarray], compile
     weights = {name.removeprefix("weights/"): value for name, value in arrays.items() if name.startswith("weights/")}
     check_dtypes(weights, description["config"].get("dtype"))
     model = Sequential.from_config(description["config"], weights=weights)
+    shape = description["config"].get("build_input_shape")
+    if shape not in (None, [None, *model._require_built()]):
+        raise ValueError(f"build_input_shape is {shape!r:.100}, its first layer takes {model.input_shape}")
     _restore_weights(model, arrays)
     if compiled and description["compile"] is not None:
         _check_metrics(description["compile"])
