@@ -234,3 +234,12 @@ def test_from_the_command_line(tmp_path, capsys):
     assert main(["export", str(tmp_path / "model.fnn"), str(tmp_path / "model.exe")]) == 2
     assert "knows .c, .onnx, .safetensors" in capsys.readouterr().err
     assert main(["export", str(tmp_path / "model.fnn"), str(tmp_path / "deep_net.c"), "--name", "2"]) == 2
+
+
+def test_equal_constants_are_stored_once():
+    kernel, other = np.eye(3), np.eye(3)
+    other[0, 1] = -0.0  # equal but for a bit: 1 / x isn't
+    stack = [Dense(3, use_bias=False) for _ in range(3)]
+    model = fastnn.Sequential([fastnn.Input((3,)), *stack], dtype="float64")
+    model.set_weights([kernel, other, kernel])
+    assert source(model).count("model_weight model_") == 3 + 2, "two kernels, zeros for biases, and the test's two"

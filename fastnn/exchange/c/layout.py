@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from hashlib import sha256
+from typing import Any
 
 import numpy as np
 
@@ -65,12 +68,15 @@ class Layout:
             self._roots, y = sorted([*self._roots, span(fresh)]), fresh
         self._names = {self._root(x): "x", self._root(y): "y"}
         self._offsets, self.scratch = self._pack(x.itemsize)
-        self.tables = _distinct(value for each in self.steps for name, value in each.given.items() if name not in each.buffers)
+        distinct: dict[tuple[Any, ...], np.ndarray] = {}
+        for value in (value for each in self.steps for name, value in each.given.items() if name not in each.buffers):
+            if isinstance(value, np.ndarray):
+                distinct.setdefault(_numbers_of(value), value)
+        self.tables, self._numbers = list(distinct.values()), {key: number for number, key in enumerate(distinct)}
 
     def _root(self, array: np.ndarray) -> Span:
         """The whole of the memory that an array is in."""
-        low, high = span(array)
-        return next(root for root in self._roots if root[0] <= low and high <= root[1])
+        return self._roots[bisect_right(self._roots, span(array)[0], key=lambda root: root[0]) - 1]
 
     def _pack(self, itemsize: int) -> tuple[dict[Span, int], int]:
         """Where each root begins in the scratch, in numbers, and how many these are."""
@@ -91,7 +97,7 @@ class Layout:
 
     def table(self, constant: np.ndarray) -> int:
         """The number of a constant's table."""
-        return next(i for i, table in enumerate(self.tables) if _same(table, constant))
+        return self._numbers[_numbers_of(constant)]
 
 
 def _merged(arrays: Iterable[np.ndarray]) -> list[Span]:
@@ -130,13 +136,6 @@ def packed(lives: Sequence[tuple[int, int, int]]) -> tuple[list[int], int]:
     return offsets, max((offset + life[0] for offset, life in zip(offsets, lives, strict=True)), default=0)
 
 
-def _same(a: np.ndarray, b: np.ndarray) -> bool:
-    return a is b or (a.dtype == b.dtype and a.shape == b.shape and a.tobytes() == b.tobytes())
-
-
-def _distinct(values: Iterable[object]) -> list[np.ndarray]:
-    found: list[np.ndarray] = []
-    for value in values:
-        if isinstance(value, np.ndarray) and not any(_same(value, each) for each in found):
-            found.append(value)
-    return found
+def _numbers_of(array: np.ndarray) -> tuple[str, tuple[int, ...], bytes]:
+    """What equal constants have in common: equal to the last bit, zeros of both signs are different."""
+    return array.dtype.str, array.shape, sha256(array.tobytes()).digest()
