@@ -226,6 +226,13 @@ def test_what_muon_leaves_out_can_be_changed_between_steps(each_backend):
 
 
 def test_bad_arguments_of_muon():
-    for name, bad in (("ns_steps", 0), ("momentum", 2.0), ("rms_rate", 0.0), ("adam_lr_ratio", 0.0), ("muon_a", math.nan)):
+    for name, bad in (
+        ("ns_steps", 0),
+        ("ns_steps", 101),
+        ("momentum", 2.0),
+        ("rms_rate", 0.0),
+        ("adam_lr_ratio", 0.0),
+        ("muon_a", math.nan),
+    ):
         with pytest.raises(ValueError, match=name):
             Muon(**{name: bad})

@@ -144,7 +144,7 @@ class Muon(Optimizer):
     momentum : float
         In [0, 1]: ``m = momentum*m + g``.
     ns_steps : int
-        Steps of the iteration.
+        Steps of the iteration, at most 100: each multiplies matrices, and more bring nothing.
     nesterov : bool
         Whether the step goes along ``g + momentum*m`` instead of m.
     rms_rate : float or None
@@ -198,7 +198,7 @@ class Muon(Optimizer):
             setattr(self, name, check_number(name, value, low=-np.inf))
         self.adam_lr_ratio = check_number("adam_lr_ratio", adam_lr_ratio, open_low=True)
         self.momentum = check_number("momentum", momentum, high=ONE_TOO)
-        self.ns_steps = positive_integer("ns_steps", ns_steps)
+        self.ns_steps = positive_integer("ns_steps", ns_steps, most=100)
         self.nesterov = nesterov
         self.rms_rate = None if rms_rate is None else check_number("rms_rate", rms_rate, open_low=True)
 
