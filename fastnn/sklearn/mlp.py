@@ -17,6 +17,7 @@ from fastnn.models.running import INFERENCE_BATCH
 from fastnn.sklearn.coefficients import Coefficients
 from fastnn.sklearn.lbfgs import minimize
 from fastnn.sklearn.network import Design, for_each, numbers, resolved
+from fastnn.sklearn.plain import dense, is_plain
 from fastnn.sklearn.stochastic import train
 from fastnn.sklearn.tasks import Task
 from fastnn.sklearn.validating import Judge, Samples
@@ -111,7 +112,7 @@ class BaseMLP(BaseEstimator):
             weights = factors if weights is None else weights * factors
         self._random_state = check_random_state(self.random_state)
         self._prepare(first, truth, X, hidden)
-        samples = Samples(_dense(X), truth, self._targets(truth), weights)
+        samples = Samples(dense(X), truth, self._targets(truth), weights)
         judge = None if eval_set is None else Judge(self, self._held_out(eval_set, eval_weight))
         with threads.limited(self.n_threads):
             if self._stochastic:
@@ -152,7 +153,7 @@ class BaseMLP(BaseEstimator):
         if not isinstance(eval_set, (tuple, list)) or len(eval_set) != 2:
             raise ValueError(f"eval_set must be a tuple (X, y), got {type(eval_set).__name__}")
         X, truth = self._check_held_out(*eval_set)
-        return Samples(_dense(X), truth, self._targets(truth), None if weights is None else _check_sample_weight(weights, X))
+        return Samples(dense(X), truth, self._targets(truth), None if weights is None else _check_sample_weight(weights, X))
 
     # ----------------------------------------------------------------------------------------------------- the network
 
@@ -237,24 +238,12 @@ class BaseMLP(BaseEstimator):
         if "coefs_" not in self.__dict__:
             check_is_fitted(self)
         network = self._raw_network() if raw else self._network()
-        if not self._needs_no_check(X, network):
+        if not is_plain(self, X, (self.n_features_in_,), (network.dtype,)):
             X = validate_data(self, X, accept_sparse=["csr", "csc"], reset=False)
         if sparse.issparse(X):
             rows = X.tocsr()
             return np.concatenate([network(rows[i : i + INFERENCE_BATCH].toarray()) for i in range(0, rows.shape[0], INFERENCE_BATCH)])
         return network(X)
-
-    def _needs_no_check(self, X: Any, network: Sequential) -> bool:
-        """Whether it is plain to see that samples are fine: for who predicts one at a time."""
-        return bool(
-            type(X) is np.ndarray
-            and X.dtype == network.dtype
-            and X.ndim == 2
-            and len(X)
-            and X.shape[1] == self.n_features_in_
-            and "feature_names_in_" not in self.__dict__
-            and np.isfinite(X.sum())
-        )
 
     # ----------------------------------------------------------------------------------------------- what scikit-learn asks
 
@@ -276,7 +265,3 @@ class BaseMLP(BaseEstimator):
         super().__setstate__(state)
         if "model_" in state:
             self._link = Coefficients(self, self.model_)
-
-
-def _dense(X: Any) -> np.ndarray:
-    return X.toarray() if sparse.issparse(X) else X

@@ -14,6 +14,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from fastnn.layers import Input
 from fastnn.models import Sequential
+from fastnn.sklearn.plain import dense
 
 __all__ = ["FastNNTransformer"]
 
@@ -101,8 +102,7 @@ class FastNNTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, MetaE
             Of X's dtype where that is float32 or float64, else float64.
         """
         check_is_fitted(self, "hidden_")
-        x = validate_data(self, X, reset=False, accept_sparse="csr", allow_nd=True, dtype=("float64", "float32"))
-        x = x.toarray() if hasattr(x, "toarray") else x
+        x = dense(validate_data(self, X, reset=False, accept_sparse="csr", allow_nd=True, dtype=("float64", "float32")))
         return self.hidden_.predict(x).reshape(len(x), -1).astype(x.dtype, copy=False)
 
     def get_metadata_routing(self) -> MetadataRouter:
