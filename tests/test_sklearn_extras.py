@@ -259,6 +259,42 @@ def test_weight_decay_is_one_of_kernels_alone(kind):
         np.testing.assert_array_equal(a, b)
 
 
+@pytest.mark.parametrize(
+    "given, message",
+    [
+        ({0: 0, 1: 0, 2: 0}, "no class that counts"),
+        ({0: -1}, "got -1 for class 0"),
+        ({1: "many"}, "got 'many' for class 1"),
+        ({2: np.nan}, "got nan for class 2"),
+        ({"a": 1}, r"\['a'\], which are no classes"),
+        ([{0: 1}], "a dictionary of classes"),
+    ],
+)
+def test_class_weights_that_make_no_sense_are_named(given, message):
+    with pytest.raises(ValueError, match=f"class_weight.*{message}"):
+        fitted(MLPClassifier, class_weight=given)
+
+
+@pytest.mark.parametrize("options", [{}, {"loss": "categorical_crossentropy"}, {"loss": "hinge"}])
+def test_a_lone_class_is_judged_as_it_is_predicted(options):
+    estimator = fitted(MLPClassifier, X, np.full(160, "only"), early_stopping=True, learning_rate_init=1e-7, **options)
+    assert (estimator.predict(X) == "only").all()
+    assert set(estimator.validation_curve_["score"]) == {1.0}
+
+
+@BOTH
+def test_samples_to_judge_by_that_count_for_nothing(kind):
+    with pytest.raises(ValueError, match="to judge by are 0"):
+        fitted(kind, early_stopping=True, fit={"sample_weight": np.arange(160) < 1})
+
+
+@BOTH
+@pytest.mark.parametrize("sizes", [(5, 2.5), [np.nan], [[5]], ["5"]])
+def test_sizes_of_layers_are_whole_numbers(kind, sizes):
+    with pytest.raises(ValueError, match="hidden_layer_sizes must be whole numbers"):
+        fitted(kind, hidden_layer_sizes=sizes)
+
+
 @BOTH
 def test_callbacks_see_the_epochs_and_may_end_them(kind):
     seen = []

@@ -360,6 +360,16 @@ def test_the_split_keeps_the_shares_of_classes():
     assert trained.sum() == held_out.sum() == 6
 
 
+def test_class_weights_of_a_chunk_that_misses_classes():
+    chunk = Y != "high"
+    names, weights = np.unique(Y), np.where(Y[chunk] == "low", 3.0, 1.0)
+    by_class = classifier(class_weight={"low": 3.0, "high": 2.0}).partial_fit(X[chunk], Y[chunk], classes=names)
+    by_sample = classifier().partial_fit(X[chunk], Y[chunk], weights, classes=names)
+    np.testing.assert_array_equal(by_class.predict_proba(X), by_sample.predict_proba(X))
+    with pytest.raises(ValueError, match="class_weight has \\['tall'\\], which are no classes"):
+        classifier(class_weight={"tall": 2.0}).fit(X, Y)
+
+
 def test_callbacks_are_copied():
     stop = callbacks.EarlyStopping(patience=2, restore_best_weights=True)
     estimator = regressor(epochs=500, validation_split=0.3, callbacks=[stop])

@@ -9,13 +9,13 @@ from sklearn.base import ClassifierMixin, _fit_context
 from sklearn.preprocessing import LabelBinarizer
 from sklearn.utils import column_or_1d
 from sklearn.utils._param_validation import Interval, Real, StrOptions
-from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.multiclass import _check_partial_fit_first_call, type_of_target, unique_labels
+from sklearn.utils.multiclass import _check_partial_fit_first_call, type_of_target
 from sklearn.utils.validation import validate_data
 
 from fastnn.sklearn.calibration import temperature
 from fastnn.sklearn.documentation import documented
+from fastnn.sklearn.labels import class_factors, encoded
 from fastnn.sklearn.mlp import BaseMLP
 from fastnn.sklearn.network import resolved
 from fastnn.sklearn.parameters import CONSTRAINTS, keep, losses_besides
@@ -139,42 +139,20 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         if not hasattr(self, "classes_") or not (self.warm_start or incremental):
             self._label_binarizer = LabelBinarizer().fit(y)
             self.classes_ = self._label_binarizer.classes_
-        return X, self._encoded(y, exactly=self.warm_start)
+        return X, encoded(self._label_binarizer, y, exactly=self.warm_start)
 
     def _check_held_out(self, X: Any, y: Any) -> tuple[Any, np.ndarray]:
         X, y = self._validated(X, y, reset=False)
-        return X, self._encoded(y, exactly=False)
+        return X, encoded(self._label_binarizer, y, exactly=False)
 
     def _validated(self, X: Any, y: Any, reset: bool) -> tuple[Any, np.ndarray]:
         X, y = validate_data(self, X, y, accept_sparse=["csr", "csc"], multi_output=True, dtype=(np.float64, np.float32), reset=reset)
         return X, column_or_1d(y, warn=True) if y.ndim == 2 and y.shape[1] == 1 else y
 
-    def _check_classes(self, classes: np.ndarray, exactly: bool) -> None:
-        """Refuse data to go on with whose classes don't suit those before."""
-        if exactly and set(classes) != set(self.classes_):
-            raise ValueError(
-                "warm_start can only be used where `y` has the same classes as in the previous call to fit. Previously "
-                f"got {self.classes_}, `y` has {classes}"
-            )
-        if len(np.setdiff1d(classes, self.classes_, assume_unique=True)):
-            raise ValueError(f"`y` has classes not in `self.classes_`. `self.classes_` has {self.classes_}. 'y' has {classes}.")
-
     @property
     def _kind(self) -> str:
         """What targets are: "binary", "multiclass" or "multilabel-indicator"."""
         return self._label_binarizer.y_type_
-
-    def _encoded(self, y: np.ndarray, exactly: bool) -> np.ndarray:
-        """The numbers of classes, or columns of labels; of all classes if `exactly`."""
-        if self._kind != "multilabel-indicator" and y.ndim == 1 and y.dtype.kind == self.classes_.dtype.kind != "O":
-            codes = np.searchsorted(self.classes_, y)
-            if np.array_equal(self.classes_.take(codes, mode="clip"), y) and not (exactly and len(np.unique(codes)) < len(self.classes_)):
-                return codes
-        self._check_classes(unique_labels(y), exactly)
-        indicators = self._label_binarizer.transform(y)
-        if self._kind == "binary":
-            return indicators[:, 0]
-        return indicators.argmax(axis=1) if self._kind == "multiclass" else indicators
 
     def _decoded(self, truth: np.ndarray) -> np.ndarray:
         return truth if truth.ndim == 2 else self.classes_.take(truth, mode="clip")
@@ -194,12 +172,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         return columns * (1 - smooth) + smooth / 2 if smooth else columns
 
     def _class_factors(self, y: Any, truth: np.ndarray) -> np.ndarray | None:
-        given = self.class_weight
-        if given is None or not isinstance(given, dict) or truth.ndim == 2:
-            return None if given is None else compute_sample_weight(given, y)
-        if unknown := set(given) - set(self.classes_.tolist()):
-            raise ValueError(f"class_weight has {sorted(unknown, key=str)}, which are no classes; there are {self.classes_.tolist()}")
-        return np.array([given.get(each, 1.0) for each in self.classes_.tolist()]).take(truth)
+        return class_factors(self.class_weight, self.classes_, y, truth)
 
     @property
     def _stratified(self) -> bool:  # type: ignore[override]
@@ -211,7 +184,8 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         """The numbers of classes, or columns of labels, that the network's outputs stand for."""
         if self._kind == "multilabel-indicator":
             return outputs > self._task.threshold
-        return (outputs[:, 0] > self._task.threshold).astype(np.intp) if outputs.shape[1] == 1 else outputs.argmax(axis=1)
+        decided = (outputs[:, 0] > self._task.threshold).astype(np.intp) if outputs.shape[1] == 1 else outputs.argmax(axis=1)
+        return np.minimum(decided, len(self.classes_) - 1)  # of a lone class, whatever the outputs
 
     def _judge(self, samples: Samples, outputs: np.ndarray) -> float:
         return accuracy(samples, self._decide(outputs))
@@ -269,7 +243,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         decided = self._decide(self._outputs(X))
         if decided.ndim == 2:
             return self._label_binarizer.inverse_transform(decided.astype(np.float64))
-        return self.classes_.take(decided, mode="clip")
+        return self.classes_[decided]
 
     def _check_probabilities(self) -> bool:
         if getattr(self, "out_activation_", "softmax") not in ("softmax", "logistic"):

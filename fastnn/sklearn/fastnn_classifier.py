@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 from sklearn.base import ClassifierMixin
-from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets, type_of_target, unique_labels
 from sklearn.utils.validation import column_or_1d
@@ -16,6 +15,7 @@ from fastnn import activations
 from fastnn.losses import BinaryCrossentropy, SparseCategoricalCrossentropy
 from fastnn.models import Sequential
 from fastnn.sklearn.building import gives_probabilities
+from fastnn.sklearn.labels import class_factors
 from fastnn.sklearn.wrapper import FastNNEstimator
 
 __all__ = ["FastNNClassifier"]
@@ -157,9 +157,9 @@ class FastNNClassifier(ClassifierMixin, FastNNEstimator):
         return targets if self._flat else None
 
     def _weighted(self, weights: np.ndarray | None, targets: np.ndarray) -> np.ndarray | None:
-        if self.class_weight is None:
+        factors = class_factors(self.class_weight, self.classes_, targets, targets)
+        if factors is None:
             return weights
-        factors = compute_sample_weight(self.class_weight, self.classes_[targets] if self._flat else targets)
         return factors if weights is None else factors * weights
 
     # ----------------------------------------------------------------------------------------- predicting

@@ -97,7 +97,7 @@ class Judge:
     Raises
     ------
     ValueError
-        For an unknown scorer, or a `monitor` that is none of these.
+        For an unknown scorer, a `monitor` that is none of these, and weights that are all 0.
     """
 
     def __init__(self, estimator: Any, samples: Samples):
@@ -106,6 +106,8 @@ class Judge:
         self.names = ["loss", "score", *self.scorers]
         if estimator.monitor not in self.names:
             raise ValueError(f"monitor must be one of {', '.join(map(repr, self.names))}, got {estimator.monitor!r}; scoring adds others")
+        if samples.weights is not None and not samples.weights.any():
+            raise ValueError("Sample weights must contain at least one non-zero number: all of those of the samples to judge by are 0.")
         self._given = estimator._decoded(samples.truth) if self.scorers else None
 
     def __call__(self) -> dict[str, float]:
