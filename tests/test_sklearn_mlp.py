@@ -177,6 +177,28 @@ def test_arrays_of_joblib_that_are_mapped_and_read_only(kind, tmp_path):
 
 
 @BOTH
+@pytest.mark.parametrize(
+    "name, given, near", [("activation", "logistc", "logistic"), ("loss", "hubber", "huber"), ("optimizer", "adamm", "adam")]
+)
+def test_near_names_are_offered(kind, name, given, near):
+    with pytest.raises(ValueError, match=f"unknown {name} '{given}': did you mean.*'{near}'") as error:
+        fitted(kind, **{name: given})
+    assert len(str(error.value)) < 200
+    with pytest.raises(
+        ValueError, match=f"The '{name}' parameter of {kind.__name__} must be .*a name in fastnn.{name[:4]}.* Got 'qqqq'"
+    ) as error:
+        fitted(kind, **{name: "qqqq"})
+    assert len(str(error.value)) < 300
+
+
+@BOTH
+def test_custom_objects_have_names_too(kind):
+    with fastnn.utils.custom_object_scope({"twice_tanh": lambda z: 2 * fastnn.ops.tanh(z)}):
+        estimator = fitted(kind, activation="twice_tanh")
+        assert outputs(estimator, X).shape[0] == 120
+
+
+@BOTH
 def test_a_clone_is_not_fitted(kind):
     estimator = fitted(kind, optimizer=fastnn.optimizers.Adam(0.01), callbacks=[Callback()])
     other = clone(estimator)

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Iterable
 from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
-from sklearn.utils._param_validation import Interval, Options, StrOptions
+from sklearn.utils._param_validation import Interval, InvalidParameterError, Options, StrOptions
 
 from fastnn import activations, losses, optimizers
 from fastnn.activations import Activation
+from fastnn.configurable import Catalogue
+from fastnn.custom_objects import get_custom_objects
 from fastnn.losses import Loss, LossFunction
 from fastnn.optimizers import Optimizer
 from fastnn.optimizers.schedules import LearningRateSchedule
@@ -19,7 +23,41 @@ __all__ = ["CONSTRAINTS", "keep", "losses_besides"]
 
 POSITIVE, NOT_NEGATIVE = Interval(Real, 0, None, closed="neither"), Interval(Real, 0, None, closed="left")
 SHARE, COUNT = Interval(Real, 0, 1, closed="left"), Interval(Integral, 1, None, closed="left")
-NAMES = StrOptions({*activations.activations.names(), *FASTNN})
+
+
+class Names(StrOptions):
+    """A constraint: the names in a catalogue, those of custom objects, and some of scikit-learn's own.
+
+    Parameters
+    ----------
+    catalogue : Catalogue
+    own : iterable of str
+    """
+
+    def __init__(self, catalogue: Catalogue[Any], own: Iterable[str] = ()):
+        super().__init__({*catalogue.names(), *own})
+        self.catalogue, self.own = catalogue, sorted(own)
+
+    def is_satisfied_by(self, val: Any) -> bool:
+        """Whether it is such a name.
+
+        Raises
+        ------
+        InvalidParameterError
+            For one that is nearly such a name: all of them would be a long list.
+        """
+        if not isinstance(val, str) or val in self.options or val in get_custom_objects():
+            return isinstance(val, str)
+        if near := difflib.get_close_matches(val, sorted(self.options), n=3):
+            raise InvalidParameterError(f"unknown {self.catalogue.kind} {val!r}: did you mean {' or '.join(map(repr, near))}?")
+        return False
+
+    def __str__(self) -> str:
+        package = ".".join(self.catalogue.base.__module__.split(".")[:2])
+        return " or ".join([*(f"'{name}'" for name in self.own), f"a name in {package}"])
+
+
+NAMES = Names(activations.activations, FASTNN)
 
 CONSTRAINTS: dict[str, list[Any]] = {
     "hidden_layer_sizes": ["array-like", COUNT],
@@ -49,7 +87,7 @@ CONSTRAINTS: dict[str, list[Any]] = {
     "dropout": [SHARE, "array-like"],
     "batch_norm": ["boolean"],
     "layer_norm": ["boolean"],
-    "optimizer": [StrOptions(set(optimizers.optimizers.names())), Optimizer, None],
+    "optimizer": [Names(optimizers.optimizers), Optimizer, None],
     "weight_decay": [NOT_NEGATIVE, None],
     "clipnorm": [POSITIVE, None],
     "clipvalue": [POSITIVE, None],
@@ -67,7 +105,7 @@ CONSTRAINTS: dict[str, list[Any]] = {
 
 def losses_besides(*own: str) -> list[Any]:
     """What `loss` may be: these names, and all of the catalogue's."""
-    return [StrOptions({*own, *losses.losses.names()}), Loss, LossFunction]
+    return [Names(losses.losses, own), Loss, LossFunction]
 
 
 def keep(estimator: Any, given: dict[str, Any]) -> None:
