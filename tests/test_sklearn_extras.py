@@ -307,6 +307,20 @@ def test_callbacks_see_the_epochs_and_may_end_them(kind):
 
 
 @BOTH
+@pytest.mark.parametrize("method", ["fit", "partial_fit"])
+def test_a_training_uses_copies_of_callbacks(kind, method):
+    given = callbacks.EarlyStopping("loss", patience=0, min_delta=100.0)
+    before, estimator = dict(vars(given)), kind((8,) if kind is MLPClassifier else "squared_error", random_state=0, callbacks=given)
+    classes = {"classes": [0, 1, 2]} if (kind, method) == (MLPClassifier, "partial_fit") else {}
+    getattr(estimator, method)(*data(kind), **classes)
+    assert estimator.callbacks is given and vars(given) == before
+    (used,) = estimator.callbacks_
+    assert used.stopped_epoch == (1 if method == "fit" else 0)
+    assert used.members == [used]  # nothing that knows the samples
+    assert len(pickle.dumps(estimator)) < 50_000
+
+
+@BOTH
 def test_threads_and_progress_change_no_number(kind, capsys):
     before = fastnn.get_num_threads()
     assert same(fitted(kind, n_threads=2, progress=True), fitted(kind, n_threads=1))

@@ -376,6 +376,7 @@ def test_callbacks_are_copied():
     estimator.fit(X, RNG.normal(size=120))
     assert 3 <= estimator.n_iter_ < 500
     assert not hasattr(stop, "model") or stop.model is None
+    assert estimator.callbacks_[0].stopped_epoch == estimator.n_iter_ - 1
     before = estimator.n_iter_
     assert clone(estimator).fit(X, RNG.normal(size=120)).n_iter_ != 0 and estimator.n_iter_ == before
 

@@ -15,7 +15,26 @@ from fastnn.layers import Dropout, Flatten, Input, Reshape
 from fastnn.layers.adapting import Adapted
 from fastnn.models import Sequential
 
-__all__ = ["adapt", "called", "compile_model", "configured", "gives_probabilities"]
+__all__ = ["adapt", "called", "compile_model", "configured", "gives_probabilities", "made"]
+
+
+def made(estimator: Any, x: np.ndarray) -> Sequential:
+    """A new model, built and compiled, as a `FastNNEstimator`'s parameters say, for samples.
+
+    Raises
+    ------
+    ValueError, TypeError
+        For a function or a model that doesn't suit.
+    """
+    who = type(estimator).__name__
+    model = called(who, estimator.model_fn, estimator.routed("model"), estimator._known(x))
+    if not model.built:
+        model.build((None, *x.shape[1:]))
+    adapt(model, x)
+    options = {kind: estimator.routed(kind) for kind in ("optimizer", "loss")}
+    compile_model(who, model, estimator.optimizer, estimator.loss, estimator.metrics, options, estimator._default_loss)
+    estimator._check_model(model)
+    return model
 
 
 def called(who: str, model_fn: Any, given: Mapping[str, Any], known: Mapping[str, Any]) -> Sequential:

@@ -78,7 +78,8 @@ EXTRAS = """\
     restore_best : bool, optional
         Whether the best epoch's network is kept; by default if early_stopping.
     callbacks : Callback or list of Callback, optional
-        Of `fastnn.callbacks`. Their logs have ``"loss"`` and, where there is a judge, ``"val_loss"``, ``"val_score"``, ...
+        Of `fastnn.callbacks`; each call uses copies of them, ``callbacks_``. Their logs have ``"loss"`` and, where there is a judge,
+        ``"val_loss"``, ``"val_score"``, ...
     n_threads : int, optional
         Threads for `fit`; `fastnn.set_num_threads` by default. It has no influence on the result.
     dtype : {"float32", "float64"}, optional
@@ -102,6 +103,8 @@ ATTRIBUTES = """\
     best_validation_score_ : float or None
     validation_curve_ : dict of str to list of float
         What each epoch was judged by: ``"loss"``, without penalties, ``"score"``, and what `scoring` names.
+    callbacks_ : list of Callback
+        The copies that saw the last training.
     best_iter_ : int
         The epoch, from 1, whose `monitor` was best, where there was a judge.
     converged_ : bool

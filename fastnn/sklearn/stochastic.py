@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import warnings
 from typing import Any
 
@@ -38,6 +39,7 @@ def train(estimator: Any, samples: Samples, judge: Judge | None, incremental: bo
     if not incremental or getattr(estimator, "_optimizer", None) is not model.optimizer or not model.compiled:
         estimator._optimizer = made_optimizer(estimator)
         model.compile(estimator._optimizer, estimator._task.loss)
+    estimator.callbacks_ = CallbackList(copy.deepcopy(estimator.callbacks)).callbacks
     epochs = Epochs(estimator, len(samples.x), judge, incremental)
     try:
         model.fit(
@@ -46,13 +48,14 @@ def train(estimator: Any, samples: Samples, judge: Judge | None, incremental: bo
             batch_size=_batch_size(estimator.batch_size, len(samples.x), model.optimizer.full_batch),
             epochs=1 if incremental else int(estimator.max_iter),
             verbose=1 if estimator.progress else 0,
-            callbacks=[epochs, *CallbackList(estimator.callbacks)],
+            callbacks=[epochs, *estimator.callbacks_],
             shuffle=Shuffle(estimator._random_state) if estimator.shuffle else False,
             sample_weight=samples.weights,
         )
     except KeyboardInterrupt:
         warnings.warn("Training interrupted by user.", stacklevel=2)
-    model.history = None  # which knows the estimator
+    model.history = None  # which knows the estimator, as the list of all callbacks does
+    CallbackList(estimator.callbacks_)
     epochs.restore()
     if epochs.ran_out and not incremental:
         warnings.warn(

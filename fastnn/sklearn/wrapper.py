@@ -13,11 +13,12 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from fastnn import random
 from fastnn.arrays import positive_integer
+from fastnn.callbacks import Callback, CallbackList
 from fastnn.models import Sequential
-from fastnn.models.data import as_weights
-from fastnn.sklearn.building import adapt, called, compile_model
+from fastnn.sklearn.building import made
 from fastnn.sklearn.plain import dense, is_plain
 from fastnn.sklearn.routing import RoutingEstimator
+from fastnn.sklearn.weighing import relative, sample_weights
 
 __all__ = ["FastNNEstimator"]
 
@@ -52,7 +53,7 @@ class FastNNEstimator(RoutingEstimator):
     validation_split : float, default 0
         Share of the samples, chosen at random (of each class alike), that `fit` keeps for ``val_loss`` and callbacks.
     callbacks : list of Callback, optional
-        Each `fit` uses copies of them.
+        Each `fit` uses copies of them, ``callbacks_``.
     warm_start : bool, default False
         Whether a second `fit` goes on with the model of the first.
     random_state : int, RandomState or None
@@ -71,6 +72,8 @@ class FastNNEstimator(RoutingEstimator):
         Loss, metrics, and with ``val_`` before them those of the validation, for each epoch.
     n_iter_ : int
         Epochs made.
+    callbacks_ : list of Callback
+        The copies that saw the last training.
     n_outputs_ : int
         How many numbers suit the targets.
     n_features_in_, feature_names_in_
@@ -97,6 +100,7 @@ class FastNNEstimator(RoutingEstimator):
     model_: Sequential
     history_: dict[str, list[Any]]
     n_iter_: int
+    callbacks_: list[Callback]
     n_outputs_: int
     _flat: bool
     """Whether y had one axis."""
@@ -170,9 +174,9 @@ class FastNNEstimator(RoutingEstimator):
         """
         fresh = not (self.warm_start and hasattr(self, "model_"))
         x, targets = self._checked(X, y, fresh)
-        weights, seed = _weights(sample_weight, len(x)), self._seed()
+        weights, seed = sample_weights(sample_weight, len(x)), self._seed()
         x, targets, weights, held_out = self._held_out(x, targets, weights, eval_set, eval_sample_weight, seed)
-        weights = _relative(self._weighted(weights, targets))
+        weights = relative(self._weighted(weights, targets))
         with random.seeded(seed):
             return self._train(x, targets, weights, held_out, fresh, positive_integer(f"{type(self).__name__}: epochs", self.epochs))
 
@@ -192,7 +196,7 @@ class FastNNEstimator(RoutingEstimator):
         return self._go_on(*self._checked(X, y, not hasattr(self, "model_")), sample_weight)
 
     def _go_on(self, x: np.ndarray, targets: np.ndarray, sample_weight: Any) -> Any:
-        weights = self._weighted(_weights(sample_weight, len(x)), targets)
+        weights = self._weighted(sample_weights(sample_weight, len(x)), targets)
         with random.seeded(self._seed()):
             return self._train(x, targets, weights, None, not hasattr(self, "model_"), 1)
 
@@ -200,7 +204,7 @@ class FastNNEstimator(RoutingEstimator):
         return int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
 
     def _train(self, x: np.ndarray, targets: np.ndarray, weights: Any, held_out: Any, fresh: bool, epochs: int) -> Any:
-        model = self._made(x) if fresh else self.model_
+        model, callbacks = made(self, x) if fresh else self.model_, CallbackList(copy.deepcopy(self.callbacks)).callbacks
         if held_out is not None:
             held_out = held_out[0], self._for_loss(held_out[1], model), *held_out[2:]
         model.fit(
@@ -209,29 +213,17 @@ class FastNNEstimator(RoutingEstimator):
             self.batch_size,
             epochs,
             self.verbose,
-            copy.deepcopy(self.callbacks),
+            callbacks,
             validation_data=held_out,
             shuffle=self.shuffle,
             sample_weight=weights,
         )
-        made: Any = model.history
-        before, now = {} if fresh else self.history_, made.history
-        self.model_ = model
+        done: Any = model.history
+        before, now = {} if fresh else self.history_, done.history
+        self.model_, self.callbacks_ = model, callbacks
         self.history_ = {name: [*before.get(name, []), *now.get(name, [])] for name in {**before, **now}}
-        self.n_iter_ = (0 if fresh else self.n_iter_) + len(made.epoch)
+        self.n_iter_ = (0 if fresh else self.n_iter_) + len(done.epoch)
         return self
-
-    def _made(self, x: np.ndarray) -> Sequential:
-        """A new model, built and compiled."""
-        who = type(self).__name__
-        model = called(who, self.model_fn, self.routed("model"), self._known(x))
-        if not model.built:
-            model.build((None, *x.shape[1:]))
-        adapt(model, x)
-        options = {kind: self.routed(kind) for kind in ("optimizer", "loss")}
-        compile_model(who, model, self.optimizer, self.loss, self.metrics, options, self._default_loss)
-        self._check_model(model)
-        return model
 
     def _held_out(self, x: np.ndarray, targets: np.ndarray, weights: Any, eval_set: Any, eval_weight: Any, seed: int) -> tuple[Any, ...]:
         """What to train on, and what to validate on."""
@@ -239,7 +231,7 @@ class FastNNEstimator(RoutingEstimator):
             if not isinstance(eval_set, (tuple, list)) or len(eval_set) != 2:
                 raise ValueError(f"{type(self).__name__}: eval_set must be (X, y)")
             x_held, y_held = self._checked(eval_set[0], eval_set[1], reset=False)
-            return x, targets, weights, (x_held, y_held, _weights(eval_weight, len(x_held), "eval_sample_weight"))
+            return x, targets, weights, (x_held, y_held, sample_weights(eval_weight, len(x_held), "eval_sample_weight"))
         if not self.validation_split:
             return x, targets, weights, None
         arrays = [x, targets] if weights is None else [x, targets, weights]
@@ -307,18 +299,5 @@ class FastNNEstimator(RoutingEstimator):
         """Minus the loss, so that more is better."""
         check_is_fitted(self, "model_")
         x, targets = self._checked(X, y, reset=False)
-        weights = _relative(_weights(sample_weight, len(x)))
+        weights = relative(sample_weights(sample_weight, len(x)))
         return -self.model_.evaluate(x, self._for_loss(targets, self.model_), sample_weight=weights, verbose=0, return_dict=True)["loss"]
-
-
-def _weights(given: Any, samples: int, who: str = "sample_weight") -> np.ndarray | None:
-    """Each sample's weight, some of which aren't 0."""
-    weights = as_weights(given, samples, "float64")
-    if weights is not None and not weights.any():
-        raise ValueError(f"{who}: all weights are zero, so no sample counts")
-    return weights
-
-
-def _relative(weights: np.ndarray | None) -> np.ndarray | None:
-    """The weights divided by their mean, so that their scale says nothing."""
-    return None if weights is None else weights / (weights.mean() or 1.0)
