@@ -306,6 +306,37 @@ def test_callbacks_see_the_epochs_and_may_end_them(kind):
     assert not estimator.converged_
 
 
+@pytest.mark.parametrize("method", ["fit", "partial_fit"])
+def test_a_loss_that_is_set_between_two_trainings_is_used(method):
+    two = fitted(MLPClassifier, X, TWO, warm_start=True)
+    assert hasattr(two, "predict_proba")
+    getattr(two.set_params(loss="hinge"), method)(X, TWO)
+    assert two.out_activation_ == "identity" and not hasattr(two, "predict_proba")
+    numbers = fitted(MLPRegressor, G, H, warm_start=True)
+    getattr(numbers.set_params(loss=losses.Huber(2.0), alpha=0.0), method)(G, H)
+    getattr(numbers.set_params(loss=losses.Huber(0.01)), method)(G, H)
+    assert numbers.model_.loss.delta == 0.01 and numbers.loss_ < 0.1 < min(numbers.loss_curve_[:5])
+    smooth = fitted(MLPClassifier, warm_start=True)
+    getattr(smooth.set_params(label_smoothing=0.2), method)(X, Y)
+    assert smooth.model_.loss.label_smoothing == 0.2
+
+
+@BOTH
+def test_a_loss_that_is_not_set_anew_keeps_the_program(kind):
+    estimator = kind((8,) if kind is MLPClassifier else "squared_error", random_state=0)
+    classes = {"classes": [0, 1, 2]} if kind is MLPClassifier else {}
+    kept = {id(estimator.partial_fit(*data(kind), **classes).model_.loss) for _ in range(3)}
+    assert len(kept) == 1
+
+
+@BOTH
+def test_lists_of_arrays_that_do_not_belong_together(kind):
+    estimator = fitted(kind)
+    estimator.coefs_ = estimator.coefs_[:1]
+    with pytest.raises(ValueError, match="coefs_ has 1 arrays, intercepts_ 2"):
+        estimator.predict(X)
+
+
 @BOTH
 @pytest.mark.parametrize("method", ["fit", "partial_fit"])
 def test_a_training_uses_copies_of_callbacks(kind, method):

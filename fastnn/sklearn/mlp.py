@@ -168,7 +168,7 @@ class BaseMLP(BaseEstimator):
         alpha = float(self.alpha) if self._stochastic else 0.0  # lbfgs adds the penalty of all data itself
         design = Design.of(self, task, X.shape[1], hidden, alpha, dtype if first else self._network().dtype)
         if first:
-            self._task, self.out_activation_, self.n_layers_ = task, task.out_activation, len(design.units) + 1
+            self.n_layers_ = len(design.units) + 1
             self._forget()
             self._build(design, design.draw(self._random_state, X.dtype))
         elif (design.inputs, design.units) != (self._design.inputs, self._design.units):
@@ -176,10 +176,9 @@ class BaseMLP(BaseEstimator):
                 f"the network to go on with has layers of {[self._design.inputs, *self._design.units]} units, parameters and data ask for "
                 f"{[design.inputs, *design.units]}; set warm_start=False and call fit to begin anew"
             )
-        else:
-            self._task = task
-            if design != self._design:
-                self._build(design, numbers(self.model_))
+        elif design != self._design:
+            self._build(design, numbers(self.model_))
+        self._task, self.out_activation_ = task, task.out_activation
 
     def _forget(self) -> None:
         """Begin the record of a training."""
@@ -201,6 +200,8 @@ class BaseMLP(BaseEstimator):
 
     def _network(self) -> Sequential:
         """The network, with what users may have put into ``coefs_`` and ``intercepts_``."""
+        if len(self.coefs_) != len(self.intercepts_):
+            raise ValueError(f"coefs_ has {len(self.coefs_)} arrays, intercepts_ {len(self.intercepts_)}: they are one a layer in each")
         if "_link" not in self.__dict__ or not self._link.take(self):
             self._build_from_lists()
         return self.model_

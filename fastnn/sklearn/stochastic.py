@@ -39,6 +39,8 @@ def train(estimator: Any, samples: Samples, judge: Judge | None, incremental: bo
     if not incremental or getattr(estimator, "_optimizer", None) is not model.optimizer or not model.compiled:
         estimator._optimizer = made_optimizer(estimator)
         model.compile(estimator._optimizer, estimator._task.loss)
+    elif not _alike(model.loss, estimator._task.loss):  # the parameter has been set since the last call
+        model.compile(estimator._optimizer, estimator._task.loss)
     estimator.callbacks_ = CallbackList(copy.deepcopy(estimator.callbacks)).callbacks
     epochs = Epochs(estimator, len(samples.x), judge, incremental)
     try:
@@ -64,6 +66,13 @@ def train(estimator: Any, samples: Samples, judge: Judge | None, incremental: bo
             stacklevel=2,
         )
     return judge
+
+
+def _alike(loss: Any, other: Any) -> bool:
+    try:
+        return repr(loss) == repr(other)
+    except TypeError:  # one of a user's own, which can't be saved
+        return False
 
 
 def _batch_size(asked: Any, n: int, whole: bool) -> int:
