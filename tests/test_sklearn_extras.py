@@ -464,6 +464,13 @@ def test_calibration_makes_held_out_samples_likelier_and_changes_no_class():
         fitted(MLPClassifier, calibrate=True)
 
 
+def test_calibration_without_probabilities_is_refused_before_training():
+    estimator = MLPClassifier(early_stopping=True, calibrate=True, loss="hinge")
+    with pytest.raises(ValueError, match="calibrate=True needs probabilities, and loss='hinge' gives none"):
+        estimator.fit(X, TWO)
+    assert not hasattr(estimator, "coefs_")
+
+
 @BOTH
 def test_an_eval_set_that_does_not_fit_is_refused(kind):
     samples, y = data(kind)

@@ -251,6 +251,21 @@ def test_the_dtype_is_kept(kind, dtype):
 
 
 @BOTH
+def test_samples_too_large_for_the_networks_dtype_are_refused(kind):
+    samples, y = data(kind)
+    estimator = kind(max_iter=2, random_state=0).fit(samples.astype("float32"), y)
+    for form in np.array, sparse.csr_matrix:
+        with pytest.raises(ValueError, match="too large for dtype"):
+            estimator.predict(form(np.full((2, 5), 1e300)))
+
+
+def test_sparse_targets():
+    y = np.where(G[:, :2] > 0.5, H[:, None], 0)
+    thin, dense = (MLPRegressor(random_state=0, max_iter=2).fit(G, form(y)) for form in (sparse.csr_matrix, np.array))
+    np.testing.assert_array_equal(thin.coefs_[0], dense.coefs_[0])
+
+
+@BOTH
 def test_any_layout_of_samples_gives_the_same(kind):
     samples, y = data(kind)
     expected = fitted(kind)

@@ -360,6 +360,12 @@ def test_the_split_keeps_the_shares_of_classes():
     assert trained.sum() == held_out.sum() == 6
 
 
+@pytest.mark.parametrize("share", [1.0, -0.1, 5, "half", None, np.nan])
+def test_a_validation_split_is_a_share(share):
+    with pytest.raises(ValueError, match=r"validation_split must be a share in \[0, 1\)"):
+        regressor(validation_split=share).fit(X, VALUES)
+
+
 def test_class_weights_of_a_chunk_that_misses_classes():
     chunk = Y != "high"
     names, weights = np.unique(Y), np.where(Y[chunk] == "low", 3.0, 1.0)
@@ -475,7 +481,7 @@ ERRORS = [
     (lambda: classifier().set_params(epoch=3), ValueError, "Invalid parameter 'epoch'"),
     (lambda: classifier(epochs=0).fit(X, Y), ValueError, "epochs must be an integer"),
     (lambda: classifier(batch_size=0).fit(X, Y), ValueError, "batch_size"),
-    (lambda: classifier(validation_split=1.5).fit(X, Y), ValueError, "test_size"),
+    (lambda: classifier(validation_split=1.5).fit(X, Y), ValueError, "validation_split must be"),
     (lambda: classifier(optimizer="adm").fit(X, Y), ValueError, "did you mean"),
     (lambda: classifier(optimizer__rate=1).fit(X, Y), TypeError, "rate"),
     (lambda: classifier().fit(X, Y, sample_weight=np.zeros(120)), ValueError, "weights are zero"),

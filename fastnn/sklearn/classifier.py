@@ -24,6 +24,9 @@ from fastnn.sklearn.validating import Samples, accuracy
 
 __all__ = ["MLPClassifier"]
 
+PROBABILITIES = ("softmax", "logistic")
+"""Activations of an output that make probabilities."""
+
 
 @documented
 class MLPClassifier(ClassifierMixin, BaseMLP):
@@ -160,6 +163,10 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
     def _make_task(self, truth: np.ndarray) -> Task:
         columns = truth.shape[1] if truth.ndim == 2 else 1
         task = classification(self, self._kind, columns, len(self.classes_))
+        if self.calibrate and task.out_activation not in PROBABILITIES:
+            raise ValueError(
+                f"calibrate=True needs probabilities, and loss={self.loss!r} gives none; use loss='log_loss', or calibrate=False"
+            )
         self.n_outputs_ = task.outputs
         return task
 
@@ -194,7 +201,6 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         """Find the temperature."""
         self.__dict__.pop("temperature_", None)
         if self.calibrate:
-            self._check_probabilities()
             samples = judge.samples
             self.temperature_ = temperature(self._raw_network()(samples.x), samples.truth, samples.weights)
 
@@ -246,7 +252,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         return self.classes_[decided]
 
     def _check_probabilities(self) -> bool:
-        if getattr(self, "out_activation_", "softmax") not in ("softmax", "logistic"):
+        if getattr(self, "out_activation_", "softmax") not in PROBABILITIES:
             raise AttributeError(f"loss={self.loss!r} gives no probabilities; predict gives classes")
         return True
 

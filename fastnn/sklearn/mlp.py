@@ -243,7 +243,8 @@ class BaseMLP(BaseEstimator):
             check_is_fitted(self)
         network = self._raw_network() if raw else self._network()
         if not is_plain(self, X, (self.n_features_in_,), (network.dtype,)):
-            X = validate_data(self, X, accept_sparse=["csr", "csc"], reset=False)
+            with np.errstate(over="ignore"):  # what is too large for the network's dtype is refused
+                X = validate_data(self, X, accept_sparse=["csr", "csc"], dtype=network.dtype, reset=False)
         if sparse.issparse(X):
             rows = X.tocsr()
             return np.concatenate([network(rows[i : i + INFERENCE_BATCH].toarray()) for i in range(0, rows.shape[0], INFERENCE_BATCH)])

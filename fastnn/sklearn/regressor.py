@@ -13,6 +13,7 @@ from sklearn.utils.validation import validate_data
 from fastnn.sklearn.documentation import documented
 from fastnn.sklearn.mlp import BaseMLP
 from fastnn.sklearn.parameters import CONSTRAINTS, keep, losses_besides
+from fastnn.sklearn.plain import dense
 from fastnn.sklearn.tasks import Task, regression
 from fastnn.sklearn.validating import Samples, r2
 
@@ -108,6 +109,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         X, y = validate_data(
             self, X, y, accept_sparse=["csr", "csc"], multi_output=True, y_numeric=True, dtype=(np.float64, np.float32), reset=reset
         )
+        y = dense(y)
         if y.ndim == 2 and y.shape[1] == 1:
             y = column_or_1d(y, warn=True)
         return X, y.reshape(len(y), -1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -232,6 +233,8 @@ class FastNNEstimator(RoutingEstimator):
                 raise ValueError(f"{type(self).__name__}: eval_set must be (X, y)")
             x_held, y_held = self._checked(eval_set[0], eval_set[1], reset=False)
             return x, targets, weights, (x_held, y_held, sample_weights(eval_weight, len(x_held), "eval_sample_weight"))
+        if not (isinstance(self.validation_split, Real) and 0 <= self.validation_split < 1):
+            raise ValueError(f"{type(self).__name__}: validation_split must be a share in [0, 1), got {self.validation_split!r}")
         if not self.validation_split:
             return x, targets, weights, None
         arrays = [x, targets] if weights is None else [x, targets, weights]
