@@ -9,7 +9,7 @@ from helpers import BACKENDS, bits, classifier, diverging, labels, model_of, one
 
 import fastnn
 from fastnn import layers, losses
-from fastnn.losses import FunctionLoss, PythonLoss
+from fastnn.losses import FunctionLoss, Loss, MeanSquaredError
 
 X, LABELS, ONE_HOT = samples(), labels(), one_hot()
 Y = (X @ [1.0, -2.0, 0.5, 3.0] + 1)[:, None]
@@ -123,7 +123,7 @@ def test_called_on_arrays_as_any_loss():
 
 def test_a_subclass_gives_the_formula_as_a_method(registered):
     @registered("quantile2")
-    class Pinball(PythonLoss):
+    class Pinball(Loss):
         def __init__(self, quantile=0.5, reduction="sum_over_batch_size", name="pinball"):
             super().__init__(reduction, name)
             self.quantile = quantile
@@ -138,7 +138,33 @@ def test_a_subclass_gives_the_formula_as_a_method(registered):
     assert isinstance(losses.get("quantile2"), Pinball)
 
 
-class Stretched(PythonLoss):
+def test_a_subclass_as_the_guides_of_keras_write_it():
+    """A class that names itself, and a formula in place of that of a loss which has one."""
+
+    class Held(Loss):
+        def __init__(self, factor=0.1, name="held"):
+            super().__init__(name=name)
+            self.factor = factor
+
+        def call(self, y_true, y_pred):
+            return np.mean(np.square(y_true - y_pred), axis=-1) + self.factor * np.mean(np.square(0.5 - y_pred), axis=-1)
+
+    class Cubed(MeanSquaredError):
+        def call(self, y_true, y_pred):
+            return np.mean(np.abs(y_true - y_pred) ** 3, axis=-1)
+
+    class Unnamed(Loss):
+        def call(self, y_true, y_pred):
+            return np.mean(np.square(y_true - y_pred), axis=-1)
+
+    assert Held(0.0)([[1.0]], [[3.0]]) == 4.0
+    assert Cubed()([[1.0]], [[3.0]]) == 8.0
+    assert Unnamed().name == "Unnamed"
+    assert_same_training(regressor, Held(0.0), "mse", Y)
+    assert_same_training(regressor, Unnamed(), "mse", Y)
+
+
+class Stretched(Loss):
     def __init__(self, by=1.0, reduction="sum_over_batch_size", name="stretched"):
         super().__init__(reduction, name)
         self.by = by
@@ -174,7 +200,7 @@ def test_an_op_that_is_not_declared_is_not_taken_for_another():
 
 def test_a_class_without_formula_says_so():
     with pytest.raises(NotImplementedError, match="Empty needs a method call"):
-        type("Empty", (PythonLoss,), {})()([[1.0]], [[1.0]])
+        type("Empty", (Loss,), {})()([[1.0]], [[1.0]])
 
 
 # --------------------------------------------------------------------------------------------------- saving
@@ -190,7 +216,7 @@ def test_an_unregistered_function_cannot_be_saved(tmp_path):
 def test_a_registered_function_is_saved_and_trains_on(registered, tmp_path):
     registered("sq")(squared)
     model = regressor(loss=squared)
-    assert isinstance(model.loss, PythonLoss) and not isinstance(model.loss, FunctionLoss)
+    assert isinstance(model.loss, Loss) and not isinstance(model.loss, FunctionLoss)
     assert type(losses.get("sq")) is type(losses.get("squared")) is type(model.loss)
     model.fit(X, Y, epochs=1, verbose=0)
     model.save(tmp_path / "model.npz")

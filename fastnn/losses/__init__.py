@@ -6,7 +6,7 @@ from fastnn.absent import missing
 from fastnn.configurable import deserializer, serialize
 from fastnn.losses.binary import *
 from fastnn.losses.categorical import *
-from fastnn.losses.custom import FunctionLoss, PythonLoss, get, register
+from fastnn.losses.custom import FunctionLoss, get, register
 from fastnn.losses.focal import *
 from fastnn.losses.likelihood import *
 from fastnn.losses.loss import Loss, LossFunction, losses
@@ -20,7 +20,7 @@ from fastnn.losses.sparse import *
 
 deserialize = deserializer(get)
 
-__all__ = ["FunctionLoss", "Loss", "LossFunction", "PythonLoss", "deserialize", "get", "losses", "register", "serialize", *losses.members]
+__all__ = ["FunctionLoss", "Loss", "LossFunction", "deserialize", "get", "losses", "register", "serialize", *losses.members]
 __all__ += [name for name, value in list(globals().items()) if isinstance(value, LossFunction)]
 
 if not TYPE_CHECKING:  # type checkers see what there is

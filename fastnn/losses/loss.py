@@ -10,6 +10,7 @@ from fastnn.arrays import any_array, contiguous
 from fastnn.backend import Op
 from fastnn.config import floatx
 from fastnn.configurable import Catalogue, Configurable
+from fastnn.losses.differentiated import Differentiated
 from fastnn.losses.function import DENSE, SPARSE, LossFunction, loss_function, loss_op
 from fastnn.losses.targets import check_each, dense_targets, integer_labels, match_ranks
 
@@ -21,24 +22,40 @@ REDUCTIONS = ("sum_over_batch_size", "mean", "mean_with_sample_weight", "sum", "
 class Loss(Configurable):
     """Base of all losses: a `LossFunction`, values for its parameters, and how samples are summed.
 
+    A subclass sets `function`, or gives the formula in NumPy as its method `call`, as in Keras. The gradient is then found by
+    :func:`fastnn.autodiff.vjp`, and the compiled loop leaves for the loss alone.
+
     Parameters
     ----------
     reduction : {"sum_over_batch_size", "mean", "mean_with_sample_weight", "sum", "none", None}
         The sum of the weighted losses divided by the number of samples (the first two are the same), or by the sum of their weights;
         the sum alone; or one value each, with which nothing can be trained. Samples that `ignore_class` leaves out don't count.
     name : str, optional
-        By default the function's name.
+        By default the function's name, or that of a class with `call`.
 
     Attributes
     ----------
     function : LossFunction
-        Set by each subclass.
+        What computes it.
+    sparse : bool
+        Whether the targets of `call` are labels; False unless a subclass says so.
     from_logits : bool
     ignore_class : int or None
         The label of samples that don't count.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import fastnn
+    >>> class Quartic(fastnn.losses.Loss):
+    ...     def call(self, y_true, y_pred):
+    ...         return np.mean((y_true - y_pred) ** 4, axis=-1)
+    >>> float(Quartic()([[1.0, 1.0]], [[2.0, 3.0]]))
+    8.5
     """
 
     function: LossFunction
+    sparse: bool = False
     from_logits: bool = False
     ignore_class: int | None = None
 
@@ -46,7 +63,26 @@ class Loss(Configurable):
         if reduction not in REDUCTIONS:
             raise ValueError(f"reduction must be one of {', '.join(map(repr, REDUCTIONS))}, got {reduction!r}")
         self.reduction = reduction
+        if type(self).call is not Loss.call or not hasattr(self, "function"):
+            self.function = Differentiated(self.call, name or type(self).__name__, self.sparse)
         self.name = name or self.function.name
+
+    def call(self, y_true: Any, y_pred: Any) -> Any:
+        """The loss, in NumPy.
+
+        Parameters
+        ----------
+        y_true : ndarray, shape (n, m), or (n,) int64
+            Targets, or labels where `sparse`; read-only.
+        y_pred : array, shape (n, m)
+            Predictions, in the model's dtype: as `fastnn.autodiff` differentiates by them.
+
+        Returns
+        -------
+        array
+            One value a sample, ``(n,)``, or one number for the batch, which then counts for each of its samples.
+        """
+        raise NotImplementedError(f"{type(self).__name__} needs a method call(self, y_true, y_pred) that gives the loss")
 
     # ------------------------------------------------------------------------------------------- the op
 
