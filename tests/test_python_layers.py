@@ -225,3 +225,67 @@ def test_what_a_layer_of_ones_own_forgot_is_told(tmp_path):
     fastnn.Sequential([fastnn.Input((2,)), Unregistered()]).save(tmp_path / "m.fnn")
     with pytest.raises(ValueError, match=r"unknown layer 'Unregistered'.*register what is your own before"):
         fastnn.load_model(tmp_path / "m.fnn")
+
+
+class MadeAtOnce(layers.Layer):
+    """Parameters made in the constructor, as the guide of Keras begins."""
+
+    def __init__(self, units, inputs, **options):
+        super().__init__(**options)
+        self.units, self.inputs = units, inputs
+        self.w = self.add_weight(shape=(inputs, units), initializer="random_normal")
+        self.b = self.add_weight(shape=(units,), initializer="zeros", name="b")
+
+    def call(self, x):
+        return x @ self.w + self.b
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_parameters_made_in_the_constructor(dtype, tmp_path):
+    x = samples(20, 3)
+    model = fastnn.Sequential([fastnn.Input((3,)), MadeAtOnce(4, 3), layers.Dense(1)], dtype=dtype)
+    assert [p.dtype for p in model.layers[0].weights] == [dtype] * 2
+    model.compile("adam", "mse")
+    before = model.layers[0].w.numpy()
+    model.fit(x, x[:, :1], verbose=0)
+    assert not np.array_equal(before, model.layers[0].w.value)
+    model.save(tmp_path / "model.fnn")
+    again = fastnn.load_model(tmp_path / "model.fnn", custom_objects={"MadeAtOnce": MadeAtOnce})
+    np.testing.assert_array_equal(again.predict(x), model.predict(x))
+    with pytest.raises(ValueError, match=r"variable has shape \(3, 4\), expected \(2, 4\)"):
+        fastnn.Sequential.from_config(
+            {**model.get_config(), "layers": [{"class_name": "MadeAtOnce", "config": {"units": 4, "inputs": 2, "name": "made_at_once"}}]},
+            {"MadeAtOnce": MadeAtOnce},
+            {f"made_at_once/{p.name}": p.value for p in model.layers[0].weights},
+        )
+
+
+def test_a_call_may_write_into_its_inputs():
+    class Centred(layers.Layer):
+        def call(self, x):
+            x -= np.mean(x, axis=-1, keepdims=True)
+            return x
+
+    x = samples(20, 3)
+    model = fastnn.Sequential([fastnn.Input((3,)), layers.Dense(4, "tanh"), Centred(), layers.Dense(1)], dtype="float64")
+    hidden = fastnn.Sequential(model.layers[:1], dtype="float64").predict(x)
+    kernel, bias = model.layers[2].get_weights()
+    np.testing.assert_allclose(model.predict(x), (hidden - hidden.mean(axis=1, keepdims=True)) @ kernel + bias, rtol=1e-12)
+    model.compile("sgd", "mse")
+    losses = model.fit(x, x[:, :1], epochs=5, verbose=0).history["loss"]
+    assert losses[-1] < losses[0]
+
+
+def test_layers_within_a_call_are_refused():
+    class Block(layers.Layer):
+        def __init__(self, **options):
+            super().__init__(**options)
+            self.inner, self.more = layers.Dense(4), [layers.Dense(1)]
+
+        def call(self, x):
+            return self.more[0](self.inner(x))
+
+    with pytest.raises(TypeError, match=r"layer 'block\w*' holds layers \(inner, more\)"):
+        fastnn.Sequential([fastnn.Input((3,)), Block()])
+    with pytest.raises(TypeError, match="with Residual and Parallel"):
+        Block()(samples(2, 3))

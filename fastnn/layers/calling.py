@@ -101,8 +101,7 @@ class _Step:
         self.learned = [p for p in layer.weights if p.trainable]
 
     def forward(self, arrays: dict[str, np.ndarray]) -> None:
-        x = arrays["x"].reshape(-1, *self.features)
-        x.flags.writeable = False
+        x = arrays["x"].reshape(-1, *self.features).copy()  # the call may write into it
         made = self._differentiable(x) if self.training and self.by_hand is None else _called(self.layer, x, self.training)
         expected = (len(x), *self.out)
         if np.shape(made) != expected:

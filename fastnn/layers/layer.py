@@ -145,7 +145,10 @@ class Layer(Configurable):
         if self.built and dtype not in (None, self.dtype):
             raise ValueError(f"layer {self.name!r} was built in {self.dtype}, the model is {dtype}")
         if not self.built:
+            self._refuse_layers_in_call()
             self.dtype = standardize_dtype(dtype)
+            for parameter in self.parameters:
+                self._settle(parameter)
             load_each(self.children, self.loaded, self._complete)
             self._building = True
             try:
@@ -190,17 +193,39 @@ class Layer(Configurable):
         """
         shape = tuple(shape) or (1,)  # a number is an array of one entry
         name = name or (f"variable_{len(self.parameters)}" if self.parameters else "variable")
+        value = self._from_file(name, shape)
+        if value is None:
+            dtype = self.dtype or standardize_dtype()  # of the constructor; the layer's own is known once it is built
+            value = initializers.get(initializer).beside([p.shape for p in self.parameters])(shape, dtype)
+        held = regularizers.get(regularizer), trainable, constraints.get(constraint)
+        self.parameters.append(Parameter(name, np.require(value, self.dtype or None, ["C", "W"]), *held))
+        self.parameters[-1].path = f"{self.name}/{name}"
+        return self.parameters[-1]
+
+    def _from_file(self, name: str, shape: tuple[int, ...]) -> np.ndarray | None:
+        """The numbers of a file for the parameter called `name`, if they were loaded."""
         value = self.loaded.pop(name, None)
         if value is None and self._complete:
             raise ValueError(f"layer {self.name!r}: there is no {name} of shape {shape}")
-        if value is None:
-            value = initializers.get(initializer).beside([p.shape for p in self.parameters])(shape, self.dtype)
-        if value.shape != shape:
+        if value is not None and value.shape != shape:
             raise ValueError(f"layer {self.name!r}: {name} has shape {value.shape}, expected {shape}")
-        held = regularizers.get(regularizer), trainable, constraints.get(constraint)
-        self.parameters.append(Parameter(name, np.require(value, self.dtype, ["C", "W"]), *held))
-        self.parameters[-1].path = f"{self.name}/{name}"
-        return self.parameters[-1]
+        return value
+
+    def _refuse_layers_in_call(self) -> None:
+        """Their parameters would be neither trained nor saved."""
+        held = {k: v if isinstance(v, (list, tuple)) else [v] for k, v in vars(self).items() if k not in ("branches", "children")}
+        inside = [k for k, each in held.items() if any(isinstance(v, Layer) and v not in self.children for v in each)]
+        if inside and hasattr(self, "call"):
+            raise TypeError(
+                f"layer {self.name!r} holds layers ({', '.join(inside)}), which can't be called within its call: list them in the model, "
+                "with Residual and Parallel where they branch, or write what they compute in NumPy with parameters of add_weight"
+            )
+
+    def _settle(self, parameter: Parameter) -> None:
+        """Give a parameter that was made before the layer was built, in its constructor, its numbers from a file and the layer's dtype."""
+        value = self._from_file(parameter.name, parameter.shape)
+        parameter.value = np.require(parameter.value if value is None else value, self.dtype, ["C", "W"])
+        Parameter.moves += 1
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         """The output's shape, batch axis first, for an input's; by default the same, or what `call` makes of a sample."""
