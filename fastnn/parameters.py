@@ -122,6 +122,9 @@ class Parameter(np.lib.mixins.NDArrayOperatorsMixin):
     def __len__(self) -> int:
         return len(self.value)
 
+    def __float__(self) -> float:
+        return float(self.value.item())
+
     def __bool__(self) -> bool:
         return True  # there is one, whatever its numbers are
 

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from metric_cases import JUDGES, OF_BATCHES, STREAMED, case, make
 
+import fastnn
 from fastnn import backend, losses, metrics, samples
 from fastnn.backend import Argument, registry
 from fastnn.configurable import snake_case
@@ -564,3 +565,39 @@ def test_reductions_of_a_batch_have_the_same_bits_each_time(op, each_backend):
         op(*arguments)
         results.append([v.tobytes() for a, v in zip(op.arguments, arguments, strict=True) if isinstance(a, Argument) and a.written])
     assert results[0] == results[1] == results[2]
+
+
+class Hits(metrics.Metric):
+    """State made by add_weight behind super().__init__(), as in Keras."""
+
+    def __init__(self, name="hits", **options):
+        super().__init__(name=name, **options)
+        self.hits = self.add_weight(name="hits", initializer="zeros")
+        self.seen = self.add_variable(shape=(), initializer="zeros", dtype="float32", name="seen")
+
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        self.hits.assign_add(np.sum(np.abs(y_true - y_pred) < 0.5))
+        self.seen.assign_add(len(y_true))
+
+    def result(self):
+        return self.hits / self.seen
+
+
+class HitsReset(Hits):
+    def reset_state(self):
+        self.hits.assign(0.0)
+        self.seen.assign(0)
+
+
+@pytest.mark.parametrize("kind", [Hits, HitsReset])
+def test_state_by_add_weight_as_in_keras(kind):
+    metric = kind()
+    assert [float(v) for v in metric.variables] == [0, 0]
+    assert metric(np.array([1, 2]), np.array([1, 3])) == 0.5
+    again = copy.deepcopy(metric)
+    metric.reset_state()
+    assert float(metric.hits) == 0 and float(again.seen) == 2
+    model = fastnn.Sequential([fastnn.Input((2,)), fastnn.layers.Dense(1)])
+    model.compile("sgd", "mse", metrics=[kind()])
+    x = np.random.default_rng(0).normal(size=(50, 2))
+    assert 0 <= model.fit(x, x[:, :1], epochs=2, verbose=0).history["hits"][-1] <= 1

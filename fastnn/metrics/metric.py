@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any, ClassVar
 
 import numpy as np
 
+from fastnn import initializers
 from fastnn.backend import Op
 from fastnn.configurable import Catalogue, Configurable, snake_case
 from fastnn.memory import aligned_zeros
+from fastnn.parameters import Parameter
 from fastnn.program import Program
 
 __all__ = ["Metric", "OpMetric"]
@@ -21,6 +24,8 @@ Weights = Any
 
 class Metric(Configurable):
     """A running value. Sums are kept in float64, so batches of any sizes give the value of the whole data.
+
+    A subclass defines `update_state`, `result`, and either `reset_state`, or makes its state by `add_weight`, as in Keras.
 
     Parameters
     ----------
@@ -39,7 +44,8 @@ class Metric(Configurable):
         if name is not None and not isinstance(name, str):
             raise TypeError(f"{type(self).__name__}: name must be a string, got {name!r}")
         self.name = snake_case(type(self).__name__) if name is None else name
-        self.reset_state()
+        with suppress(AttributeError, NotImplementedError):  # of state that is made after this, by add_weight; it is new anyway
+            self.reset_state()
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -49,7 +55,26 @@ class Metric(Configurable):
     @property
     def variables(self) -> list[np.ndarray]:
         """The state: the arrays that batches add to."""
-        return [v for k, v in vars(self).items() if isinstance(v, np.ndarray) and not k.startswith("_")]
+        state = [v.value if isinstance(v, Parameter) else v for k, v in vars(self).items() if not k.startswith("_")]
+        return [v for v in state if isinstance(v, np.ndarray)]
+
+    def add_weight(self, shape: tuple[int, ...] = (), initializer: Any = None, dtype: Any = None, name: str | None = None) -> Parameter:
+        """A new array of the state, as in Keras: it has ``assign`` and ``assign_add``, and `reset_state` makes it zero.
+
+        Parameters
+        ----------
+        shape : tuple of int
+            A single number by default.
+        initializer : str or Initializer, optional
+            Zeros by default.
+        dtype : dtype, optional
+            Without meaning: sums are kept in float64.
+        name : str, optional
+        """
+        value = initializers.get(initializer or "zeros")(shape, "float64")
+        return Parameter(name or "variable", value, trainable=False)
+
+    add_variable = add_weight
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Weights = None) -> None:
         """Take in a batch.
