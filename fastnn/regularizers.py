@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,6 +11,7 @@ import numpy as np
 from fastnn.absent import missing
 from fastnn.backend import Op, op
 from fastnn.configurable import Catalogue, Configurable, deserializer, serialize
+from fastnn.custom_objects import custom_function, registered_name
 from fastnn.memory import aligned_zeros
 
 __all__ = [
@@ -37,24 +38,37 @@ EPSILON = 1e-7
 class Regularizer(Configurable):
     """A penalty on an array of parameters.
 
-    To write one, define `__call__`, the penalty as a number, and `gradient`. A regularizer with an op of its own defines
-    `calls` instead of `gradient`, and `activity` if it can also penalise what layers put out.
+    To write one, define `__call__`, the penalty in NumPy, and `gradient`, unless it is to be found by differentiation. A regularizer
+    with an op of its own defines `calls` instead of `gradient`, and `activity` if it can also penalise what layers put out.
     """
 
     def __call__(self, x: Any) -> float:
         """The penalty of array `x`."""
         raise NotImplementedError(f"{type(self).__name__} must define __call__(x), the penalty of an array")
 
+    @property
+    def name(self) -> str:
+        """What errors call it."""
+        return type(self).__name__
+
     def gradient(self, x: np.ndarray) -> np.ndarray:
-        """The derivative of the penalty by each entry of `x`."""
-        raise NotImplementedError(f"{type(self).__name__} must define gradient(x), the derivative of its penalty by each entry")
+        """The derivative of the penalty by each entry of `x`; by default found by :func:`fastnn.autodiff.vjp` of `__call__`."""
+        from fastnn.autodiff import vjp
+        from fastnn.autodiff.naming import within
+
+        with within(f"regularizer {self.name!r}"), np.errstate(all="ignore"):
+            penalty, pullback = vjp(self, x)
+            return pullback(np.ones_like(penalty))[0]
 
     def calls(self, p: np.ndarray, g: np.ndarray, value: np.ndarray) -> Iterator[Bound]:
         """The op calls that add the penalty of `p` to `value`, of shape (1,), and its gradient to `g`."""
         axes = ", ".join("kmh"[: p.ndim])
 
         def penalty(p: np.ndarray, g: np.ndarray, value: np.ndarray) -> None:
-            value += self(p)
+            found = self(p)
+            if np.size(found) != 1:
+                raise ValueError(f"regularizer {self.name!r} must give one number, got shape {np.shape(found)}; take np.sum of it")
+            value += found
             g += self.gradient(p)
 
         yield Op(penalty, f"p ({axes}), g ({axes}), value (1) -> g, value", differentiable=False), (p, g, value)
@@ -282,13 +296,45 @@ class OrthogonalRegularizer(Regularizer):
         yield penalty, (p, g, value, *scratch, self.factor)
 
 
+class FunctionRegularizer(Regularizer):
+    """A regularizer that someone wrote as a function.
+
+    Parameters
+    ----------
+    fn : callable
+        Gives the penalty of an array, in NumPy; it is differentiated.
+    """
+
+    def __init__(self, fn: Callable[[Any], Any]):
+        self.fn = fn
+
+    def __call__(self, x: Any) -> Any:
+        return self.fn(x)
+
+    @property
+    def name(self) -> str:
+        return getattr(self.fn, "__name__", type(self.fn).__name__)
+
+    def serialized(self) -> str:
+        """The name it was registered by."""
+        if (name := registered_name(self.fn)) is None:
+            raise TypeError(
+                f"regularizer {self.name!r} is a Python function, which can't be saved: decorate it with "
+                "@fastnn.saving.register_keras_serializable(), here and wherever the model is loaded"
+            )
+        return name
+
+    def __repr__(self) -> str:
+        return f"FunctionRegularizer({self.name})"
+
+
 def l1_l2(l1: float = 0.01, l2: float = 0.01) -> L1L2:
     """An `L1L2` whose factors are 0.01 by default; this is what the name ``"l1_l2"`` stands for."""
     return L1L2(l1, l2)
 
 
 def get(identifier: Any) -> Regularizer | None:
-    """A regularizer from its name, class, configuration, or itself; None stays None.
+    """A regularizer from its name, class, configuration, a function of an array, or itself; None stays None.
 
     Raises
     ------
@@ -299,6 +345,9 @@ def get(identifier: Any) -> Regularizer | None:
     """
     if identifier is None:
         return None
+    own = custom_function(identifier) or identifier
+    if callable(own) and not isinstance(own, (Regularizer, type)):
+        return FunctionRegularizer(own)
     return l1_l2() if isinstance(identifier, str) and identifier == "l1_l2" else regularizers.get(identifier)
 
 

@@ -318,3 +318,7 @@ def test_bad_shapes(shape):
 def test_bad_dtype():
     with pytest.raises(ValueError, match="float64"):
         init.Zeros()((2,), "int32")
+
+
+def test_none_is_the_default_of_keras():
+    assert type(init.get(None)).__name__ == "GlorotUniform"

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from helpers import model_of, samples
 
+import fastnn
 from fastnn import backend, layers, losses, regularizers
 from fastnn.backend import registry
 from fastnn.regularizers import L1, L1L2, L2, BatchL2, OrthogonalRegularizer, Regularizer, l1_l2_penalty
@@ -237,3 +238,35 @@ def test_a_batch_s_penalty_is_divided_as_its_loss_is(each_backend):
         for each in model, plain:
             each.fit(x[:4], y[:4], sample_weight=weights[:4], batch_size=4, shuffle=False, verbose=0)
         np.testing.assert_allclose(plain.get_weights()[0] - model.get_weights()[0], 0.01 * 0.3 * kernel / totals[0], rtol=1e-8)
+
+
+def squares(w):
+    return 0.01 * np.sum(np.square(w))
+
+
+class Squares(Regularizer):
+    def __call__(self, w):
+        return squares(w)
+
+
+@pytest.mark.parametrize("written", [squares, Squares()])
+def test_a_penalty_in_python_is_differentiated(written, each_backend):
+    histories = []
+    for penalty in written, L2(0.01):
+        fastnn.utils.set_random_seed(0)
+        model = fastnn.Sequential([fastnn.Input((3,)), layers.Dense(2, kernel_regularizer=penalty)], dtype="float64")
+        model.compile("adam", "mse")
+        histories.append(model.fit(samples(20, 3), samples(20, 2), epochs=3, verbose=0).history["loss"])
+    np.testing.assert_allclose(*histories, rtol=1e-12)
+
+
+def test_functions_are_saved_by_the_name_they_are_registered_by():
+    with pytest.raises(TypeError, match=r"'squares' is a Python function.*register_keras_serializable"):
+        regularizers.serialize(regularizers.get(squares))
+    with fastnn.saving.custom_object_scope({"squares": squares}):
+        name = regularizers.serialize(regularizers.get(squares))
+        assert name == "squares" and regularizers.get(name).fn is squares
+    model = fastnn.Sequential([fastnn.Input((3,)), layers.Dense(2, kernel_regularizer=np.abs)])
+    model.compile("sgd", "mse")
+    with pytest.raises(ValueError, match=r"regularizer 'absolute' must give one number, got shape \(3, 2\)"):
+        model.fit(samples(4, 3), samples(4, 2), verbose=0)

@@ -81,7 +81,8 @@ def get(identifier: Any) -> Initializer:
     Parameters
     ----------
     identifier : str, Initializer, type, dict or callable
-        A name, a ready one, its class, a dictionary with its configuration, or a function ``f(shape, dtype)``, which can't be saved.
+        A name, a ready one, its class, a dictionary with its configuration, or a function ``f(shape, dtype)``, which can't be saved;
+        None is ``"glorot_uniform"``, as in Keras.
 
     Raises
     ------
@@ -90,6 +91,8 @@ def get(identifier: Any) -> Initializer:
     TypeError
         For anything else.
     """
+    if identifier is None:
+        identifier = "glorot_uniform"
     function = callable(identifier) and not isinstance(identifier, (Initializer, type))
     return FunctionInitializer(identifier) if function else initializers.get(identifier)
 
