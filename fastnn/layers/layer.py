@@ -117,6 +117,8 @@ class Layer(Configurable):
     if not TYPE_CHECKING:  # type checkers see what there is
 
         def __getattr__(self, name: str) -> Any:
+            if hasattr(type(self), name):
+                return super().__getattribute__(name)  # a property's own error
             way_out = None if name.startswith("_") else advice("Layer", name)
             raise AttributeError(f"{type(self).__name__} has no attribute {name!r}" + (f": {way_out}" if way_out else ""))
 

@@ -93,9 +93,9 @@ class Sequential(Exporter):
     if not TYPE_CHECKING:  # type checkers see what there is
 
         def __getattr__(self, name: str) -> Any:
-            if name.startswith("_"):
-                raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
-            raise AttributeError(explanation("Sequential", name, [each for each in dir(type(self)) if not each.startswith("_")]))
+            if name.startswith("_") or hasattr(type(self), name):
+                return super().__getattribute__(name)  # says what is missing, within a property too
+            raise AttributeError(explanation("Sequential", name, [each for each in dir(self) if not each.startswith("_")]))
 
     def get_config(self) -> dict[str, Any]:
         """Name, dtype and layers, as :meth:`from_config` takes them."""
