@@ -211,5 +211,4 @@ def get(identifier: Any) -> Constraint | None:
 
 deserialize = deserializer(get)
 
-if not TYPE_CHECKING:  # type checkers see what there is
-    __getattr__ = missing(__name__, constraints.known)
+__getattr__ = missing(__name__, constraints.known)

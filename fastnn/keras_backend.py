@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -37,5 +37,4 @@ def _elsewhere(name: str) -> Any:
     return None if advice("fastnn.backend", name) else getattr(ops, name, None)
 
 
-if not TYPE_CHECKING:  # type checkers see what there is
-    __getattr__ = missing("fastnn.backend", _elsewhere)
+__getattr__ = missing("fastnn.backend", _elsewhere)

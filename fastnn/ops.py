@@ -7,7 +7,7 @@ them where they have a derivative, which ``fastnn.autodiff.known()`` lists.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -93,5 +93,4 @@ def _elsewhere(name: str) -> Any:
     return found if callable(found) and not isinstance(found, type) else None
 
 
-if not TYPE_CHECKING:  # type checkers see what there is
-    __getattr__ = missing(__name__, _elsewhere)
+__getattr__ = missing(__name__, _elsewhere)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -353,5 +353,4 @@ def get(identifier: Any) -> Regularizer | None:
 
 deserialize = deserializer(get)
 
-if not TYPE_CHECKING:  # type checkers see what there is
-    __getattr__ = missing(__name__, regularizers.known)
+__getattr__ = missing(__name__, regularizers.known)

@@ -6,8 +6,6 @@ place: ``a`` may be ``z``, and ``dz`` may be ``da``; a backward op wants the val
 public name is an :class:`Activation`, called on any array as in Keras.
 """
 
-from typing import TYPE_CHECKING
-
 from fastnn.absent import missing
 from fastnn.activations.activation import *
 from fastnn.activations.activation import activations, get
@@ -23,5 +21,4 @@ deserialize = deserializer(get)
 
 __all__ = ["Activation", "PythonActivation", "activations", "deserialize", "get", "serialize", *activations.members]
 
-if not TYPE_CHECKING:  # type checkers see what there is
-    __getattr__ = missing(__name__, activations.known)
+__getattr__ = missing(__name__, activations.known)

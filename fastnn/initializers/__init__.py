@@ -4,7 +4,6 @@ Values are drawn in float64 and then rounded, so that one seed gives the same we
 """
 
 from types import ModuleType
-from typing import TYPE_CHECKING
 
 from fastnn.absent import missing
 from fastnn.configurable import deserializer, serialize
@@ -19,5 +18,4 @@ deserialize = deserializer(get)
 __all__ = sorted(name for each in list(globals().values()) if isinstance(each, ModuleType) for name in each.__all__)
 __all__ += ["deserialize", "serialize"]
 
-if not TYPE_CHECKING:  # type checkers see what there is
-    __getattr__ = missing(__name__, initializers.known)
+__getattr__ = missing(__name__, initializers.known)

@@ -1,7 +1,5 @@
 """Losses: what training minimises. Each module says what it offers, and its classes enter the catalogue by themselves."""
 
-from typing import TYPE_CHECKING
-
 from fastnn.absent import missing
 from fastnn.configurable import deserializer, serialize
 from fastnn.losses.binary import *
@@ -23,5 +21,4 @@ deserialize = deserializer(get)
 __all__ = ["FunctionLoss", "Loss", "LossFunction", "deserialize", "get", "losses", "register", "serialize", *losses.members]
 __all__ += [name for name, value in list(globals().items()) if isinstance(value, LossFunction)]
 
-if not TYPE_CHECKING:  # type checkers see what there is
-    __getattr__ = missing(__name__, lambda name: getattr(losses.known(name), "function", None))
+__getattr__ = missing(__name__, lambda name: getattr(losses.known(name), "function", None))

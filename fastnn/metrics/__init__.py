@@ -38,10 +38,6 @@ def _function(name: str) -> LossFunction | MetricFunction | None:
     return MetricFunction(kind) if isinstance(kind, type) and issubclass(kind, Comparison) else None
 
 
-def __getattr__(name: str) -> type[MeanLoss]:  # tells type checkers of the metrics made of losses
-    return missing(__name__, _function)(name)
-
-
 def get(identifier: Any) -> Metric:
     """A metric from a name, a class, a configuration, a metric (returned as it is), a loss or a Python function.
 
@@ -105,3 +101,5 @@ def resolve(identifier: Any, y_true_shape: tuple[int, ...], y_pred_shape: tuple[
 deserialize = deserializer(get)
 
 __all__ = ["MeanMetricWrapper", "Metric", *metrics.members, "deserialize", "get", "resolve", "serialize"]
+
+__getattr__ = missing(__name__, _function)
