@@ -34,12 +34,17 @@ class Configurable:
             cls.__init__ = explained(cls.__init__)  # type: ignore[method-assign]
 
     def get_config(self) -> dict[str, Any]:
-        """The constructor's arguments as a dictionary that JSON can hold."""
-        names = inspect.signature(type(self)).parameters
-        if lost := [name for name in names if not hasattr(self, name)]:
-            kind = type(self).__name__
-            raise TypeError(f"{kind}: to be saved, keep the constructor's argument {lost[0]!r} as self.{lost[0]}, or define get_config")
-        return {name: serialize(getattr(self, name)) for name in names}
+        """The constructor's arguments as a dictionary that JSON can hold.
+
+        A subclass may add those that it doesn't keep under their names: ``{**super().get_config(), "units": ...}``.
+        """
+        kind = type(self)
+        names = _arguments(kind)
+        lost = [name for name in names if not hasattr(self, name)]
+        if lost and not issubclass(_owner(kind, "get_config"), _owner(kind, "__init__")):
+            who = f"{kind.__name__}: to be saved"
+            raise TypeError(f"{who}, keep the constructor's argument {lost[0]!r} as self.{lost[0]}, or define get_config")
+        return {name: serialize(getattr(self, name)) for name in names if name not in lost}
 
     def serialized(self) -> Any:
         """The object as plain data, which its catalogue's ``get`` turns into an object again."""
@@ -53,6 +58,21 @@ class Configurable:
     def __repr__(self) -> str:
         arguments = ", ".join(f"{k}={v!r}" for k, v in self.get_config().items())
         return f"{type(self).__name__}({arguments})"
+
+
+def _owner(kind: type, method: str) -> type:
+    """The class that defines what `kind` has."""
+    return next(each for each in kind.__mro__ if method in vars(each))
+
+
+def _arguments(kind: type) -> list[str]:
+    """The names of a constructor's arguments; ``**options`` are those of the class' parent."""
+    given = inspect.signature(kind).parameters
+    names = [name for name, p in given.items() if p.kind is not p.VAR_KEYWORD]
+    parent = _owner(kind, "__init__").__base__
+    if len(names) == len(given) or parent is None or not issubclass(parent, Configurable):
+        return names
+    return names + [name for name in _arguments(parent) if name not in names]
 
 
 def serialize(value: Any) -> Any:

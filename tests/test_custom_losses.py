@@ -278,3 +278,35 @@ def test_builtin_losses_add_up_to_a_new_one():
         return np.mean((y_true - y_pred) ** 2 + 0.5 * small * (np.abs(d) - 0.5 * small), axis=-1)
 
     assert_same_training(regressor, both, by_hand, Y)
+
+
+@pytest.mark.parametrize("base", [Loss, fastnn.metrics.Metric, fastnn.metrics.Mean])
+def test_configurations_as_the_guides_of_keras_write_them(base):
+    """Shared arguments passed on as ``**kwargs``, and own ones added by get_config, kept under whatever name."""
+
+    class Scaled(base):
+        def __init__(self, scale=1.0, **kwargs):
+            super().__init__(**kwargs)
+            self._scale = scale
+
+        def reset_state(self):
+            pass
+
+        def call(self, y_true, y_pred):
+            return self._scale * np.mean(np.square(y_true - y_pred), axis=-1)
+
+        def get_config(self):
+            return {**super().get_config(), "scale": self._scale}
+
+    again = Scaled.from_config(Scaled(3.0, name="mine").get_config())
+    assert again._scale == 3.0 and again.name == "mine"
+
+    class Forgetful(base):
+        def __init__(self, scale=1.0, **kwargs):
+            super().__init__(**kwargs)
+
+        def reset_state(self):
+            pass
+
+    with pytest.raises(TypeError, match=r"keep the constructor's argument 'scale' as self.scale, or define get_config"):
+        Forgetful().get_config()
