@@ -289,3 +289,13 @@ def test_layers_within_a_call_are_refused():
         fastnn.Sequential([fastnn.Input((3,)), Block()])
     with pytest.raises(TypeError, match="with Residual and Parallel"):
         Block()(samples(2, 3))
+
+
+def test_parameters_need_the_layer_to_be_there():
+    class Late(layers.Layer):
+        def __init__(self):
+            self.w = self.add_weight((2, 2))
+            super().__init__()
+
+    with pytest.raises(AttributeError, match=r"Late.__init__ must begin with super\(\).__init__\(\*\*options\)"):
+        Late()

@@ -119,6 +119,8 @@ class Layer(Configurable):
         def __getattr__(self, name: str) -> Any:
             if hasattr(type(self), name):
                 return super().__getattribute__(name)  # a property's own error
+            if "parameters" not in vars(self):
+                raise AttributeError(f"{type(self).__name__}.__init__ must begin with super().__init__(**options), it has no {name!r} yet")
             way_out = None if name.startswith("_") else advice("Layer", name)
             raise AttributeError(f"{type(self).__name__} has no attribute {name!r}" + (f": {way_out}" if way_out else ""))
 
