@@ -58,7 +58,6 @@ ABSENT: dict[str, dict[str, str]] = {
         "RandAugment|Pipeline|MaxNumBoundingBoxes": _AUGMENT,
         "MelSpectrogram|STFTSpectrogram": "compute spectra before, by np.fft.rfft",
         "TextVectorization|StringLookup|IntegerLookup|Hashing|HashedCrossing|Discretization": _TEXT + "; fastnn.tables encodes columns",
-        "Rescaling": "Normalization(mean=-offset / scale, variance=1 / scale**2) is the same",
         "Identity": "Activation('linear') gives what it gets",
         "Permute|Cropping": "reorder the axes of x before, by np.transpose; Columns picks and reorders columns",
         "EinsumDense": "Dense works on the last axis; Reshape before and after it",

@@ -280,7 +280,7 @@ def test_layers_within_a_call_are_refused():
     class Block(layers.Layer):
         def __init__(self, **options):
             super().__init__(**options)
-            self.inner, self.more = layers.Dense(4), [layers.Dense(1)]
+            self.inner, self.more = fastnn.Sequential([layers.Dense(4)]), [layers.Dense(1)]
 
         def call(self, x):
             return self.more[0](self.inner(x))

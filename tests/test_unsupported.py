@@ -221,13 +221,6 @@ def test_values_that_would_change_results_are_refused():
         fastnn.Input((3,), dtype="str")
 
 
-def test_the_way_out_of_rescaling_is_the_same():
-    assert "Normalization(mean=-offset / scale, variance=1 / scale**2)" in fastnn.absent.advice("fastnn.layers", "Rescaling")
-    scale, offset, x = 1 / 255, -0.5, np.array([[0.0, 51.0, 255.0]])
-    made = fastnn.layers.Normalization(mean=-offset / scale, variance=1 / scale**2)
-    np.testing.assert_allclose(made(x), scale * x + offset, atol=1e-6)
-
-
 def test_an_error_within_a_property_is_shown():
     """Not the absence of the property, which is there."""
 

@@ -218,7 +218,7 @@ class Layer(Configurable):
     def _refuse_layers_in_call(self) -> None:
         """Their parameters would be neither trained nor saved."""
         held = {k: v if isinstance(v, (list, tuple)) else [v] for k, v in vars(self).items() if k not in ("branches", "children")}
-        inside = [k for k, each in held.items() if any(isinstance(v, Layer) and v not in self.children for v in each)]
+        inside = [k for k, each in held.items() if any(hasattr(type(v), "trainable_weights") and v not in self.children for v in each)]
         if inside and hasattr(self, "call"):
             raise TypeError(
                 f"layer {self.name!r} holds layers ({', '.join(inside)}), which can't be called within its call: list them in the model, "
