@@ -98,8 +98,6 @@ def test_no_functional_api():
         layers.Dense(3)(inputs)
     with pytest.raises(AttributeError, match="Parallel and Residual"):
         fastnn.Model(inputs, inputs)
-    with pytest.raises(TypeError, match="add its layers"):
-        fastnn.Sequential([inputs, fastnn.Sequential([layers.Dense(3)])])
 
 
 @pytest.mark.parametrize("name", ["predict_classes", "fit_generator", "output", "losses", "export", "train_step", "to_yaml"])
