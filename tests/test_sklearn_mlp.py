@@ -432,3 +432,25 @@ except ImportError as error:
     print(error)
 """
     assert "fastnn.sklearn needs sklearn: install it with pip install 'fastnn[sklearn]'" in str(run_python(code))
+
+
+@pytest.mark.parametrize(
+    ("bad", "error"),
+    [
+        ({"callbacks": ["no callback"]}, TypeError),
+        ({"monitor": "nothing", "early_stopping": True}, ValueError),
+        ({"clipnorm": 1.0, "clipvalue": 1.0}, ValueError),
+        ({"loss": "no loss"}, ValueError),
+    ],
+)
+def test_a_refused_fit_leaves_what_was_fitted(bad, error):
+    x, y = np.random.default_rng(0).normal(size=(40, 3)), np.arange(40) % 2
+    estimator = MLPClassifier(max_iter=3, tol=0, n_iter_no_change=99, random_state=0)
+    with pytest.warns(ConvergenceWarning):
+        estimator.fit(x, y)
+    before, kernels = estimator.predict_proba(x), [kernel.copy() for kernel in estimator.coefs_]
+    with pytest.raises(error):
+        estimator.set_params(**bad, hidden_layer_sizes=(7,)).fit(x[:, :2], y)
+    np.testing.assert_array_equal(estimator.predict_proba(x), before)
+    for kernel, expected in zip(estimator.coefs_, kernels, strict=True):
+        np.testing.assert_array_equal(kernel, expected)

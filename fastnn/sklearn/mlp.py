@@ -98,11 +98,19 @@ class BaseMLP(BaseEstimator):
         Raises
         ------
         ValueError, TypeError
-            For data or parameters that don't suit, and where the numbers grew beyond all bounds.
+            For data or parameters that don't suit, and where the numbers grew beyond all bounds. What was fitted before stays.
         """
         return self._fit(X, y, sample_weight, eval_set, eval_sample_weight)
 
-    def _fit(self, X: Any, y: Any, sample_weight: Any, eval_set: Any, eval_weight: Any, incremental: bool = False) -> Any:
+    def _fit(self, *arguments: Any, incremental: bool = False) -> Any:
+        before = dict(self.__dict__)
+        try:
+            return self._trained(*arguments, incremental)
+        except (TypeError, ValueError):
+            self.__dict__ = before
+            raise
+
+    def _trained(self, X: Any, y: Any, sample_weight: Any, eval_set: Any, eval_weight: Any, incremental: bool) -> Any:
         hidden = self._hidden_units()
         first = not hasattr(self, "coefs_") or not (self.warm_start or incremental)
         given = y
