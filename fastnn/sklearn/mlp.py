@@ -98,19 +98,27 @@ class BaseMLP(BaseEstimator):
         Raises
         ------
         ValueError, TypeError
-            For data or parameters that don't suit, and where the numbers grew beyond all bounds. What was fitted before stays.
+            For data or parameters that don't suit: what was fitted before stays. Also where the numbers grew beyond all bounds.
         """
         return self._fit(X, y, sample_weight, eval_set, eval_sample_weight)
 
     def _fit(self, *arguments: Any, incremental: bool = False) -> Any:
         before = dict(self.__dict__)
         try:
-            return self._trained(*arguments, incremental)
+            judge = self._trained(*arguments, incremental)
         except (TypeError, ValueError):
             self.__dict__ = before
             raise
+        self._link.show(self)
+        if not all(np.isfinite(array).all() for array in [*self.coefs_, *self.intercepts_]):
+            raise ValueError(
+                "Solver produced non-finite parameter weights. The input data may contain large values and need to be preprocessed."
+            )
+        self._finish(judge)
+        return self
 
-    def _trained(self, X: Any, y: Any, sample_weight: Any, eval_set: Any, eval_weight: Any, incremental: bool) -> Any:
+    def _trained(self, X: Any, y: Any, sample_weight: Any, eval_set: Any, eval_weight: Any, incremental: bool) -> Judge | None:
+        """The network trained, and what it was judged by."""
         hidden = self._hidden_units()
         first = not hasattr(self, "coefs_") or not (self.warm_start or incremental)
         given = y
@@ -129,13 +137,7 @@ class BaseMLP(BaseEstimator):
             else:
                 self._refuse_epochs(eval_set)
                 minimize(self, samples)
-        self._link.show(self)
-        if not all(np.isfinite(array).all() for array in [*self.coefs_, *self.intercepts_]):
-            raise ValueError(
-                "Solver produced non-finite parameter weights. The input data may contain large values and need to be preprocessed."
-            )
-        self._finish(judge)
-        return self
+        return judge
 
     def _hidden_units(self) -> list[int]:
         given = self.hidden_layer_sizes
