@@ -56,10 +56,14 @@ FURTHER = [
     lambda: layers.Dense(3, trainable=False),
     lambda: layers.Dense(3, kernel_constraint="unit_norm", activity_regularizer="l2"),
     lambda: layers.Parallel([[], [layers.Dense(3), layers.Activation("tanh")]]),
-    lambda: layers.Parallel([[layers.Dense(3), layers.BatchNormalization()], layers.Dense(3)], "maximum"),
+    lambda: layers.Parallel([[layers.Dense(3), layers.BatchNormalization()], layers.Dense(3, bias_initializer="ones")], "maximum"),
     lambda: layers.Residual([layers.LayerNormalization(epsilon=0.1), layers.Activation("tanh")]),
 ]
-"""Layers that hidden blocks may end with, of inputs of any width."""
+"""Layers that hidden blocks may end with, of inputs of any width.
+
+Branches of which the maximum is taken begin with different biases: behind a normalization of one unit, which puts out zeros, they'd be
+equal but for rounding, and that would decide which of them learns.
+"""
 SCHEDULES = [
     lambda: 0.01,
     lambda: schedules.ExponentialDecay(0.02, 3, 0.7),
