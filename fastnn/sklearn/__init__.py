@@ -1,4 +1,4 @@
-"""scikit-learn's estimators on fastnn: `MLPClassifier` and `MLPRegressor` as there, some ten times as fast, and with what is missing there.
+"""scikit-learn's estimators on fastnn: `MLPClassifier` and `MLPRegressor` as there, faster, and with what is missing there.
 
 Needs scikit-learn, of the extra ``sklearn``. Each module says what it offers.
 """

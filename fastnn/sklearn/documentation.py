@@ -83,7 +83,7 @@ EXTRAS = """\
     n_threads : int, optional
         Threads for `fit`; `fastnn.set_num_threads` by default. It has no influence on the result.
     dtype : {"float32", "float64"}, optional
-        To compute in; that of the first X by default. float32 is about twice as fast.
+        To compute in; that of the first X by default. float32 takes half to two thirds of the time.
     progress : bool, default=False
         Whether a bar shows how far `fit` has come."""
 
